@@ -1,0 +1,76 @@
+/*
+ * What the supervisor tells each child of the configuration: only what that
+ * child needs, already checked.  The same messages serve at the start and
+ * at a reload (CONF_BEGIN … CONF_END, PREPARED, COMMIT).
+ */
+#ifndef COMMON_CHILDCONF_H
+#define COMMON_CHILDCONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/msg.h"
+
+#define CONF_PATH 1024
+
+/* CONF_RELAY: limits and timers of relayd; ms, 0 is off. */
+struct relay_conf {
+	bool capture;		 /* false: no copies at all */
+	uint64_t ring_bytes;
+	uint32_t max_sessions;
+	uint32_t max_per_address; /* 0: no limit */
+	uint32_t session_buffer; /* most bytes waiting for one side */
+	uint32_t keep_idle_s, keep_interval_s, keep_count;
+	uint32_t idle_ms, half_close_ms, proxy_ms, connect_ms, retry_ms;
+	uint32_t drain_ms, reset_ms, flush_ms, refresh_ms;
+};
+
+/* CONF_LISTEN; fd is the listening socket, or none when it is already
+ * held (a reload).  Pools and networks that follow belong to it. */
+struct listen_conf {
+	uint32_t id;
+	char name[64]; /* "0.0.0.0:3333" */
+};
+
+/* CONF_POOL */
+struct pool_conf {
+	char host[256];
+	uint16_t port;
+};
+
+/* CONF_PROXY: a network that may send PROXY headers. */
+struct net_conf {
+	uint8_t family; /* 4 or 6 */
+	uint8_t bits;
+	uint8_t addr[16];
+};
+
+/* CONF_CAPTURE and CONF_QUERY */
+struct capture_conf {
+	char dir[CONF_PATH];	 /* the state directory */
+	uint64_t messages;	 /* bounds; 0 is none */
+	uint64_t per_session;
+	uint64_t age_s;
+	uint64_t size_bytes;
+	uint64_t reserve_bytes;	 /* stop capturing below this much free space */
+	bool redact;
+	uint32_t ack_ms;	 /* at most this long between acknowledgements */
+	uint32_t commit_ms;
+	uint32_t commit_rows;
+	uint32_t hold_ms;	 /* how long query may take to answer HOLD */
+	uint32_t query_ms;	 /* a query's own deadline */
+	uint64_t wal_bytes;	 /* checkpoint with HOLD past this */
+};
+
+void relay_conf_put(struct mbuf *, const struct relay_conf *);
+void relay_conf_get(struct mcur *, struct relay_conf *);
+void listen_conf_put(struct mbuf *, const struct listen_conf *);
+void listen_conf_get(struct mcur *, struct listen_conf *);
+void pool_conf_put(struct mbuf *, const struct pool_conf *);
+void pool_conf_get(struct mcur *, struct pool_conf *);
+void net_conf_put(struct mbuf *, const struct net_conf *);
+void net_conf_get(struct mcur *, struct net_conf *);
+void capture_conf_put(struct mbuf *, const struct capture_conf *);
+void capture_conf_get(struct mcur *, struct capture_conf *);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The one start-up order of every child:
+ *
+ *	1. log to fd 3, read HELLO (who am I, which rights go)
+ *	2. configuration, descriptors and peers, until CONF_COMMIT
+ *	3. role->start: allocate, open what is needed
+ *	4. drop rights, sandbox
+ *	5. READY, role->serve, loop
+ *
+ * A role is a struct of functions; main() is one call of proc_main().
+ */
+#ifndef COMMON_PROC_H
+#define COMMON_PROC_H
+
+#include <event2/event.h>
+
+#include "common/ipc.h"
+#include "common/sandbox.h"
+
+struct proc;
+
+struct proc_role {
+	enum role role;
+	const char *name; /* process title and log name: "relayd" */
+	/* Messages beyond the ones that proc itself handles (HELLO, PEER,
+	 * SHUTDOWN, LOG_LEVEL, PING, CONF_*): the CONF items and requests. */
+	const struct ipc_handler *handlers;
+	/* A new configuration begins: forget what was being prepared. */
+	void (*conf_begin)(void *arg);
+	/* All items are there: check them; -1 with why refuses. */
+	int (*conf_prepare)(void *arg, char *why, size_t size);
+	/* Apply what was prepared (at the start: before start()). */
+	void (*conf_commit)(void *arg);
+	/* Before rights are dropped; fatal() when it cannot work. */
+	void (*start)(struct proc *, void *arg);
+	/* Fills promises and paths of the sandbox. */
+	void (*sandbox)(struct sandbox *, void *arg);
+	/* After READY, before the loop; may be NULL. */
+	void (*serve)(struct proc *, void *arg);
+	/* A peer was introduced; the role owns ipc made from fd.  A newer
+	 * generation replaces the older: close it first. */
+	void (*peer)(struct proc *, enum role peer, uint32_t generation, int fd,
+	    void *arg);
+	/* SHUTDOWN or the end of the supervisor: finish, then proc_exit(). */
+	void (*shutdown)(struct proc *, void *arg);
+};
+
+/* Runs until the end; returns the exit status.  roles ends with name NULL:
+ * a binary may hold several, HELLO says which. */
+int proc_main(int argc, char *argv[], const struct proc_role *roles,
+    void *args[]);
+
+struct event_base *proc_base(const struct proc *);
+struct ipc *proc_supervisor(const struct proc *);
+/* Leave the loop with this status. */
+void proc_exit(struct proc *, int status);
+
+#endif

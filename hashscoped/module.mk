@@ -1,0 +1,4 @@
+PROGS += hashscoped
+hashscoped_SRCS := $(wildcard hashscoped/*.c)
+hashscoped_LIBS := -levent_core -lseccomp
+$(eval $(call program,hashscoped,bin/hashscoped))

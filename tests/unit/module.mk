@@ -1,0 +1,14 @@
+# One cmocka program per test_*.c here; what it needs beyond the common
+# library is named in test_NAME_SRCS and test_NAME_LIBS.
+-include $(wildcard tests/unit/*.mk.local)
+
+test_config_SRCS := $(filter-out hashscoped/main.c,$(wildcard hashscoped/conf*.c))
+test_store_SRCS := $(filter-out captured/main.c,$(wildcard captured/*.c))
+
+define unit_test
+UNIT += $(1)
+$(1)_SRCS += tests/unit/$(1).c
+$(1)_LIBS += -lcmocka -levent_core -lseccomp -lsqlite3 -lyajl -lcrypto
+$$(eval $$(call program,$(1),unit/$(1)))
+endef
+$(foreach t,$(basename $(notdir $(wildcard tests/unit/test_*.c))),$(eval $(call unit_test,$(t))))
