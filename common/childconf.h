@@ -15,11 +15,11 @@
 
 /* CONF_RELAY: limits and timers of relayd; ms, 0 is off. */
 struct relay_conf {
-	bool capture;		 /* false: no copies at all */
+	bool capture; /* false: no copies at all */
 	uint64_t ring_bytes;
 	uint32_t max_sessions;
 	uint32_t max_per_address; /* 0: no limit */
-	uint32_t session_buffer; /* most bytes waiting for one side */
+	uint32_t session_buffer;  /* most bytes waiting for one side */
 	uint32_t keep_idle_s, keep_interval_s, keep_count;
 	uint32_t idle_ms, half_close_ms, proxy_ms, connect_ms, retry_ms;
 	uint32_t drain_ms, reset_ms, flush_ms, refresh_ms;
@@ -47,19 +47,19 @@ struct net_conf {
 
 /* CONF_CAPTURE and CONF_QUERY */
 struct capture_conf {
-	char dir[CONF_PATH];	 /* the state directory */
-	uint64_t messages;	 /* bounds; 0 is none */
+	char dir[CONF_PATH]; /* the state directory */
+	uint64_t messages;   /* bounds; 0 is none */
 	uint64_t per_session;
 	uint64_t age_s;
 	uint64_t size_bytes;
-	uint64_t reserve_bytes;	 /* stop capturing below this much free space */
+	uint64_t reserve_bytes; /* stop capturing below this much free space */
 	bool redact;
-	uint32_t ack_ms;	 /* at most this long between acknowledgements */
+	uint32_t ack_ms; /* at most this long between acknowledgements */
 	uint32_t commit_ms;
 	uint32_t commit_rows;
-	uint32_t hold_ms;	 /* how long query may take to answer HOLD */
-	uint32_t query_ms;	 /* a query's own deadline */
-	uint64_t wal_bytes;	 /* checkpoint with HOLD past this */
+	uint32_t hold_ms;   /* how long query may take to answer HOLD */
+	uint32_t query_ms;  /* a query's own deadline */
+	uint64_t wal_bytes; /* checkpoint with HOLD past this */
 };
 
 void relay_conf_put(struct mbuf *, const struct relay_conf *);

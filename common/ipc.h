@@ -15,9 +15,9 @@ struct ipc;
 /* A message that passed the checks of the list in msg.h. */
 struct msg_in {
 	unsigned type;
-	uint32_t id;	  /* the sender's number for a request and its answers */
+	uint32_t id; /* the sender's number for a request and its answers */
 	struct mcur cur;
-	int fd;		  /* -1, or one descriptor; see msg_take_fd() */
+	int fd; /* -1, or one descriptor; see msg_take_fd() */
 };
 
 struct ipc_handler {
@@ -41,8 +41,8 @@ struct ipc_ops {
  * Takes fd over, and makes it non-blocking.  self and peer are the roles at
  * its ends.  NULL and errno when out of memory.
  */
-struct ipc *ipc_new(struct event_base *, int fd, enum role self,
-    enum role peer, const struct ipc_ops *, void *arg);
+struct ipc *ipc_new(struct event_base *, int fd, enum role self, enum role peer,
+    const struct ipc_ops *, void *arg);
 /* NULL is fine.  Safe inside a handler. */
 void ipc_free(struct ipc *);
 

@@ -16,7 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_FATAL, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level {
+	LOG_FATAL,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG
+};
 
 /* Where lines go: level, session (16 bytes or NULL), text. */
 typedef void (*log_sink)(void *arg, enum log_level, const uint8_t *session,
@@ -33,7 +38,8 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+void fatal(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
 void fatalx(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), noreturn));
 

@@ -36,16 +36,16 @@ enum role {
 };
 
 /* One bit a role, for the masks in the list below. */
-#define R_SUP (1u << ROLE_SUPERVISOR)
-#define R_CONTROL (1u << ROLE_CONTROL)
-#define R_RESOLVER (1u << ROLE_RESOLVER)
-#define R_RELAY (1u << ROLE_RELAY)
-#define R_CAPTURE (1u << ROLE_CAPTURE)
-#define R_QUERY ((1u << ROLE_QUERY_PAGE) | (1u << ROLE_QUERY_SEARCH))
-#define R_CTL (1u << ROLE_CTL)
-#define R_CHILD (R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY)
+#define R_SUP          (1u << ROLE_SUPERVISOR)
+#define R_CONTROL      (1u << ROLE_CONTROL)
+#define R_RESOLVER     (1u << ROLE_RESOLVER)
+#define R_RELAY        (1u << ROLE_RELAY)
+#define R_CAPTURE      (1u << ROLE_CAPTURE)
+#define R_QUERY        ((1u << ROLE_QUERY_PAGE) | (1u << ROLE_QUERY_SEARCH))
+#define R_CTL          (1u << ROLE_CTL)
+#define R_CHILD        (R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY)
 
-#define MSG_KIB(n) ((n) * 1024u)
+#define MSG_KIB(n)     ((n)*1024u)
 /* The largest body of a message; a longer one travels in fragments. */
 #define MSG_PACKET_MAX MSG_KIB(32)
 /* A stored line is at most 64 KiB; a record is two of them and its fields. */
@@ -135,15 +135,15 @@ enum msg_type {
 #define X(name, from, to, size, fds) MSG_##name,
 	MSG_LIST(X)
 #undef X
-	    MSG_MAX
+	MSG_MAX
 };
 
 struct msg_info {
 	const char *name;
-	uint32_t from;	/* mask of roles */
-	uint32_t to;	/* mask of roles */
-	uint32_t size;	/* largest body, bytes */
-	unsigned nfds;	/* descriptors: this many or none */
+	uint32_t from; /* mask of roles */
+	uint32_t to;   /* mask of roles */
+	uint32_t size; /* largest body, bytes */
+	unsigned nfds; /* descriptors: this many or none */
 };
 
 /* NULL for a number that is no message. */

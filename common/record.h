@@ -13,40 +13,40 @@
 #include "common/msg.h"
 #include "common/tap.h"
 
-#define SESSION_TEXT 37 /* "0190…-…" and NUL */
+#define SESSION_TEXT    37 /* "0190…-…" and NUL */
 
 /* Flags of a message. */
-#define MF_REQUEST 0x0001u
+#define MF_REQUEST      0x0001u
 #define MF_NOTIFICATION 0x0002u
-#define MF_RESPONSE 0x0004u
-#define MF_PARSE_ERROR 0x0008u /* not valid JSON, or cut */
-#define MF_ERROR 0x0010u       /* a response that says no */
-#define MF_TRUNCATED 0x0020u   /* raw is the first 64 KiB of size */
-#define MF_REDACTED 0x0040u
-#define MF_AFTER_GAP 0x0080u   /* bytes before it were not captured */
-#define MF_BROKEN 0x0100u      /* cut by a gap or by the session's end */
-#define MF_NO_NEWLINE 0x0200u
-#define MF_CRLF 0x0400u	       /* ended with CR LF */
-#define MF_MULTIPLE 0x0800u    /* several objects in the line */
-#define MF_JSON 0x1000u	       /* raw is valid JSON and UTF-8 */
-#define MF_FOREIGN 0x2000u     /* another protocol; see protocol */
-#define MF_UNDELIVERED 0x4000u
+#define MF_RESPONSE     0x0004u
+#define MF_PARSE_ERROR  0x0008u /* not valid JSON, or cut */
+#define MF_ERROR        0x0010u /* a response that says no */
+#define MF_TRUNCATED    0x0020u /* raw is the first 64 KiB of size */
+#define MF_REDACTED     0x0040u
+#define MF_AFTER_GAP    0x0080u /* bytes before it were not captured */
+#define MF_BROKEN       0x0100u /* cut by a gap or by the session's end */
+#define MF_NO_NEWLINE   0x0200u
+#define MF_CRLF         0x0400u /* ended with CR LF */
+#define MF_MULTIPLE     0x0800u /* several objects in the line */
+#define MF_JSON         0x1000u /* raw is valid JSON and UTF-8 */
+#define MF_FOREIGN      0x2000u /* another protocol; see protocol */
+#define MF_UNDELIVERED  0x4000u
 
 struct message_rec {
-	uint64_t pos;	   /* its position, and its id in JSON */
+	uint64_t pos;       /* its position, and its id in JSON */
 	uint64_t prev_hint; /* 0; spare */
 	uint8_t session[16];
-	uint8_t dir;	   /* enum tap_dir */
+	uint8_t dir; /* enum tap_dir */
 	uint32_t flags;
-	uint32_t size;	   /* with its newline; the true one when truncated */
+	uint32_t size;      /* with its newline; the true one when truncated */
 	int64_t ts_recv_us; /* real time, µs since 1970 */
-	int64_t ts_fwd_us; /* 0: never written to the other side, or unknown */
-	uint64_t pair;	   /* request of a response, response of a request; 0 */
-	int64_t latency_us; /* of a pair, from monotonic times; -1 unknown */
-	char peer[64];	   /* who sent it */
-	char method[64];   /* of the request, for a response; "" if none */
+	int64_t ts_fwd_us;  /* 0: never written to the other side, or unknown */
+	uint64_t pair; /* request of a response, response of a request; 0 */
+	int64_t latency_us;  /* of a pair, from monotonic times; -1 unknown */
+	char peer[64];       /* who sent it */
+	char method[64];     /* of the request, for a response; "" if none */
 	char jsonrpc_id[72]; /* JSON text; "" when there is none */
-	char protocol[24]; /* "stratum", or the foreign protocol's name */
+	char protocol[24];   /* "stratum", or the foreign protocol's name */
 	char parse_error[160];
 	const uint8_t *raw; /* without the newline */
 	uint32_t raw_len;
@@ -57,7 +57,10 @@ struct message_rec {
 };
 
 /* States of a session. */
-enum session_state { SESSION_LIVE, SESSION_ENDED };
+enum session_state {
+	SESSION_LIVE,
+	SESSION_ENDED
+};
 
 struct session_rec {
 	uint8_t id[16];
@@ -65,20 +68,20 @@ struct session_rec {
 	bool replay;
 	int64_t first_seen_us;
 	int64_t last_seen_us;
-	int64_t ended_us;    /* 0: live */
-	uint64_t messages;   /* all that were seen, stored still or not */
-	uint64_t by_dir[2];  /* miner_to_pool (with replays), pool_to_miner */
-	uint64_t bytes[2];   /* read from the miner, read from the pool */
+	int64_t ended_us;   /* 0: live */
+	uint64_t messages;  /* all that were seen, stored still or not */
+	uint64_t by_dir[2]; /* miner_to_pool (with replays), pool_to_miner */
+	uint64_t bytes[2];  /* read from the miner, read from the pool */
 	uint64_t parse_errors;
 	uint64_t gaps;
 	uint64_t gap_bytes;
-	uint64_t first_pos;  /* of its stored messages; 0 none */
+	uint64_t first_pos; /* of its stored messages; 0 none */
 	uint64_t last_pos;
-	double difficulty;   /* last mining.set_difficulty; 0 none */
+	double difficulty; /* last mining.set_difficulty; 0 none */
 	uint16_t pool_port;
 	uint16_t pool_index;
 	uint32_t pool_connect_us;
-	uint32_t rtt_us[2];  /* miner's leg, pool's leg; 0 unknown */
+	uint32_t rtt_us[2]; /* miner's leg, pool's leg; 0 unknown */
 	char peer[64];
 	char via[64];
 	char listener[64];
@@ -86,7 +89,7 @@ struct session_rec {
 	char pool_peer[64];
 	char user_agent[129];
 	char mining_session_id[129];
-	char worker[129];    /* last mining.authorize */
+	char worker[129]; /* last mining.authorize */
 	char close_reason[64];
 	char close_detail[128];
 };
@@ -105,36 +108,36 @@ int uuid_parse(const char *, uint8_t id[16]);
 
 enum query_kind {
 	Q_SESSIONS = 1, /* newest first */
-	Q_SESSION,	/* one, by session */
-	Q_MESSAGES,	/* newest first; after: oldest first */
-	Q_MESSAGE,	/* one, by pos */
+	Q_SESSION,      /* one, by session */
+	Q_MESSAGES,     /* newest first; after: oldest first */
+	Q_MESSAGE,      /* one, by pos */
 	Q_MAX
 };
 
-#define QF_DIR 0x1u
-#define QF_SESSION 0x2u
-#define QF_ERRORS_PARSE 0x4u
-#define QF_ERRORS_POOL 0x8u
-#define QF_NO_RESPONSES 0x10u /* leave out paired responses */
-#define QF_WITH_RESPONSE 0x20u /* fill resp_* of answered requests */
-#define QF_LIVE 0x40u	      /* sessions: live ones */
-#define QF_ENDED 0x80u	      /* sessions: ended ones */
-#define QF_ASCENDING 0x100u   /* messages: oldest first */
+#define QF_DIR           0x1u
+#define QF_SESSION       0x2u
+#define QF_ERRORS_PARSE  0x4u
+#define QF_ERRORS_POOL   0x8u
+#define QF_NO_RESPONSES  0x10u  /* leave out paired responses */
+#define QF_WITH_RESPONSE 0x20u  /* fill resp_* of answered requests */
+#define QF_LIVE          0x40u  /* sessions: live ones */
+#define QF_ENDED         0x80u  /* sessions: ended ones */
+#define QF_ASCENDING     0x100u /* messages: oldest first */
 
 struct query {
 	uint8_t kind;
 	uint32_t flags;
 	uint8_t session[16];
 	uint8_t dir;
-	char method[64];   /* "" any */
-	char text[256];	   /* "" any; bytes that raw contains, ASCII case folded */
-	int64_t since_us;  /* 0 none; real time */
+	char method[64]; /* "" any */
+	char text[256]; /* "" any; bytes that raw contains, ASCII case folded */
+	int64_t since_us; /* 0 none; real time */
 	int64_t until_us;
-	uint64_t before;   /* positions < before; 0 none */
-	uint64_t after;	   /* positions > after; 0 none */
-	uint64_t pos;	   /* Q_MESSAGE */
-	uint32_t limit;	   /* 1…100000 */
-	uint32_t offset;   /* ≤ 10,000 */
+	uint64_t before;      /* positions < before; 0 none */
+	uint64_t after;       /* positions > after; 0 none */
+	uint64_t pos;         /* Q_MESSAGE */
+	uint32_t limit;       /* 1…100000 */
+	uint32_t offset;      /* ≤ 10,000 */
 	uint32_t deadline_ms; /* 0: the role's own */
 };
 
@@ -144,11 +147,11 @@ void query_get(struct mcur *, struct query *);
 
 /* Body of QUERY_END. */
 struct query_end {
-	uint8_t status;	    /* 0 ok, 1 not found, 2 bad request, 3 failed */
-	bool complete;	    /* false: the deadline came first */
+	uint8_t status;      /* 0 ok, 1 not found, 2 bad request, 3 failed */
+	bool complete;       /* false: the deadline came first */
 	uint64_t stopped_at; /* the position reached, when not complete */
 	uint64_t rows;
-	char text[256];	    /* why, when status is not 0 */
+	char text[256]; /* why, when status is not 0 */
 };
 
 void query_end_put(struct mbuf *, const struct query_end *);
@@ -159,7 +162,7 @@ void query_end_get(struct mcur *, struct query_end *);
 /* Head of a FEED_BATCH; count message_rec follow. */
 struct feed_head {
 	uint8_t store_id[16];
-	uint64_t prev;	    /* the position before first, 0 at the start */
+	uint64_t prev; /* the position before first, 0 at the start */
 	uint64_t first;
 	uint64_t last;
 	uint64_t committed; /* the store has everything up to here */
@@ -191,7 +194,7 @@ void stats_get(struct mcur *, struct stats *);
 /* A row of `show processes`. */
 struct process_rec {
 	char role[24];
-	char state[16];	   /* "ready", "starting", "waiting", "stopped" */
+	char state[16]; /* "ready", "starting", "waiting", "stopped" */
 	int32_t pid;
 	uint32_t uid;
 	uint32_t generation; /* 1 at the first start */

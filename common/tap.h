@@ -38,7 +38,7 @@ enum tap_dir {
 /* As it lies in the ring and in a batch; all native, both ends are one
  * machine and one build. */
 struct tap_head {
-	uint32_t len;	  /* payload, without padding */
+	uint32_t len; /* payload, without padding */
 	uint8_t kind;
 	uint8_t dir;
 	uint16_t flags;
@@ -49,29 +49,29 @@ struct tap_head {
 	uint64_t ts_fwd;  /* the same; 0: a FWD entry will tell */
 };
 
-#define TAP_CHUNK_MAX 16384u
+#define TAP_CHUNK_MAX   16384u
 #define TAP_PAYLOAD_MAX 16384u
-#define TAP_PAD(n) (((n) + 7u) & ~7u)
+#define TAP_PAD(n)      (((n) + 7u) & ~7u)
 /* Flags of TAP_OPEN. */
-#define TAP_REPLAY 0x1u /* not a miner: HashScope's own, for a replay */
+#define TAP_REPLAY      0x1u /* not a miner: HashScope's own, for a replay */
 /* Flags of TAP_CHUNK. */
 #define TAP_UNDELIVERED 0x1u /* read, but the other side could not get it */
 
 /* Payload of TAP_OPEN; strings end with NUL.  ts_recv is when it opened. */
 struct tap_open {
-	uint8_t uuid[16]; /* UUIDv7 */
+	uint8_t uuid[16];  /* UUIDv7 */
 	int64_t opened_us; /* real time, µs since 1970 */
-	char peer[64];	  /* "192.0.2.1:5000", "[2001:db8::1]:5000" */
-	char via[64];	  /* the proxy's address when a PROXY header was read */
+	char peer[64];     /* "192.0.2.1:5000", "[2001:db8::1]:5000" */
+	char via[64]; /* the proxy's address when a PROXY header was read */
 	char listener[64];
 };
 
 /* Payload of TAP_POOL. */
 struct tap_pool {
-	char host[256];	  /* as configured */
-	char peer[64];	  /* "ip:port" that was connected */
+	char host[256]; /* as configured */
+	char peer[64];  /* "ip:port" that was connected */
 	uint16_t port;
-	uint16_t index;	  /* in the listener's list, from 0 */
+	uint16_t index; /* in the listener's list, from 0 */
 	uint32_t connect_us;
 };
 
