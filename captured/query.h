@@ -1,0 +1,15 @@
+/*
+ * The query role: answers structured queries on the store, read-only, in two
+ * lanes (page, search) that are two processes of this code.
+ */
+#ifndef CAPTURED_QUERY_H
+#define CAPTURED_QUERY_H
+
+#include "common/proc.h"
+
+/* which: ROLE_QUERY_PAGE or ROLE_QUERY_SEARCH. */
+const struct proc_role *query_role(enum role which);
+/* The argument of the role's functions; NULL without memory. */
+void *query_new(void);
+
+#endif
