@@ -59,8 +59,9 @@ struct conf_addr {
 	socklen_t ss_len;
 	uint16_t port; /* host order */
 	char text[64]; /* "0.0.0.0:3333", "[::]:3333" */
-	uint64_t id;   /* of family, address and port; never 0; the same
-			 * across reloads, so old and new can be matched */
+	/* Of family, address and port, never 0: the same across reloads, so
+	 * that old and new can be matched. */
+	uint64_t id;
 	char where[CONF_WHERE_LEN]; /* "file:line" or a variable's name */
 };
 
@@ -122,7 +123,7 @@ struct conf_watch {
 	size_t npayouts;
 	char payouts[CONF_MAX_NAMES][CONF_NAME_LEN];
 	uint64_t silent_ms;  /* 0: off */
-	uint32_t rejects_bp; /* hundredths of a percent; 0: off */
+	uint64_t rejects_bp; /* hundredths of a percent; 0: off */
 };
 
 enum conf_nostr_format {
@@ -137,8 +138,8 @@ struct conf_nostr {
 	char run[CONF_NAME_LEN]; /* "": made once and kept */
 	enum conf_nostr_format format;
 	int broadcast; /* the default of new workers */
-	uint32_t kind_share;
-	uint32_t kind_telemetry;
+	uint64_t kind_share;
+	uint64_t kind_telemetry;
 	size_t ntrust;
 	char trust[CONF_MAX_NAMES][CONF_NAME_LEN]; /* npub or hex */
 	char secret[CONF_NAME_LEN]; /* NOSTR_SK: never printed, by anything */
@@ -197,7 +198,8 @@ struct conf_io {
  */
 int conf_open_checked(void *arg, const char *path, char *why, size_t whylen);
 
-/* The defaults of the manual, without listeners; NULL without memory. */
+/* The defaults of the manual, yet without listeners (conf_check adds those);
+ * NULL without memory. */
 struct config *conf_default(void);
 void conf_free(struct config *); /* overwrites the secret */
 
