@@ -62,6 +62,27 @@ struct capture_conf {
 	uint64_t wal_bytes; /* checkpoint with HOLD past this */
 };
 
+#define CONTROL_REFUSED 16
+#define CONTROL_MINERS  8
+#define CONTROL_URL     80
+#define CONTROL_NO_GID  UINT32_MAX
+
+/* CONF_CONTROL; fd is the listening socket, or none at a reload. */
+struct control_conf {
+	uint32_t owner_uid; /* who started HashScope: full */
+	uint32_t full_gid;  /* members may act; CONTROL_NO_GID for no group */
+	uint32_t view_gid;  /* members may look */
+	uint8_t nrefused;
+	uint32_t refused[CONTROL_REFUSED]; /* uids of the children */
+	uint8_t nminer;
+	char miner[CONTROL_MINERS][CONTROL_URL]; /* to type into a miner */
+	char console[96]; /* URL; "" while there is none */
+	char version[24];
+	int64_t started_us; /* real time, µs since 1970 */
+};
+
+void control_conf_put(struct mbuf *, const struct control_conf *);
+void control_conf_get(struct mcur *, struct control_conf *);
 void relay_conf_put(struct mbuf *, const struct relay_conf *);
 void relay_conf_get(struct mcur *, struct relay_conf *);
 void listen_conf_put(struct mbuf *, const struct listen_conf *);

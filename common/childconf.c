@@ -1,0 +1,195 @@
+/*
+ * The configuration's items on the wire: each put and its get name the same
+ * fields in the same order.
+ */
+#include <string.h>
+
+#include "common/childconf.h"
+
+static bool
+get_bool(struct mcur *c)
+{
+	uint8_t v = msg_get_u8(c);
+
+	if (v > 1)
+		c->bad = true;
+	return v == 1;
+}
+
+void
+relay_conf_put(struct mbuf *b, const struct relay_conf *r)
+{
+	msg_put_u8(b, r->capture);
+	msg_put_u64(b, r->ring_bytes);
+	msg_put_u32(b, r->max_sessions);
+	msg_put_u32(b, r->max_per_address);
+	msg_put_u32(b, r->session_buffer);
+	msg_put_u32(b, r->keep_idle_s);
+	msg_put_u32(b, r->keep_interval_s);
+	msg_put_u32(b, r->keep_count);
+	msg_put_u32(b, r->idle_ms);
+	msg_put_u32(b, r->half_close_ms);
+	msg_put_u32(b, r->proxy_ms);
+	msg_put_u32(b, r->connect_ms);
+	msg_put_u32(b, r->retry_ms);
+	msg_put_u32(b, r->drain_ms);
+	msg_put_u32(b, r->reset_ms);
+	msg_put_u32(b, r->flush_ms);
+	msg_put_u32(b, r->refresh_ms);
+}
+
+void
+relay_conf_get(struct mcur *c, struct relay_conf *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->capture = get_bool(c);
+	r->ring_bytes = msg_get_u64(c);
+	r->max_sessions = msg_get_u32(c);
+	r->max_per_address = msg_get_u32(c);
+	r->session_buffer = msg_get_u32(c);
+	r->keep_idle_s = msg_get_u32(c);
+	r->keep_interval_s = msg_get_u32(c);
+	r->keep_count = msg_get_u32(c);
+	r->idle_ms = msg_get_u32(c);
+	r->half_close_ms = msg_get_u32(c);
+	r->proxy_ms = msg_get_u32(c);
+	r->connect_ms = msg_get_u32(c);
+	r->retry_ms = msg_get_u32(c);
+	r->drain_ms = msg_get_u32(c);
+	r->reset_ms = msg_get_u32(c);
+	r->flush_ms = msg_get_u32(c);
+	r->refresh_ms = msg_get_u32(c);
+}
+
+void
+listen_conf_put(struct mbuf *b, const struct listen_conf *l)
+{
+	msg_put_u32(b, l->id);
+	msg_put_str(b, l->name);
+}
+
+void
+listen_conf_get(struct mcur *c, struct listen_conf *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->id = msg_get_u32(c);
+	msg_get_str(c, l->name, sizeof(l->name));
+}
+
+void
+pool_conf_put(struct mbuf *b, const struct pool_conf *p)
+{
+	msg_put_str(b, p->host);
+	msg_put_u16(b, p->port);
+}
+
+void
+pool_conf_get(struct mcur *c, struct pool_conf *p)
+{
+	memset(p, 0, sizeof(*p));
+	msg_get_str(c, p->host, sizeof(p->host));
+	p->port = msg_get_u16(c);
+}
+
+void
+net_conf_put(struct mbuf *b, const struct net_conf *n)
+{
+	msg_put_u8(b, n->family);
+	msg_put_u8(b, n->bits);
+	msg_put_raw(b, n->addr, sizeof(n->addr));
+}
+
+void
+net_conf_get(struct mcur *c, struct net_conf *n)
+{
+	memset(n, 0, sizeof(*n));
+	n->family = msg_get_u8(c);
+	n->bits = msg_get_u8(c);
+	msg_get_raw(c, n->addr, sizeof(n->addr));
+	if ((n->family != 4 && n->family != 6) ||
+	    n->bits > (n->family == 4 ? 32 : 128))
+		c->bad = true;
+}
+
+void
+capture_conf_put(struct mbuf *b, const struct capture_conf *p)
+{
+	msg_put_str(b, p->dir);
+	msg_put_u64(b, p->messages);
+	msg_put_u64(b, p->per_session);
+	msg_put_u64(b, p->age_s);
+	msg_put_u64(b, p->size_bytes);
+	msg_put_u64(b, p->reserve_bytes);
+	msg_put_u8(b, p->redact);
+	msg_put_u32(b, p->ack_ms);
+	msg_put_u32(b, p->commit_ms);
+	msg_put_u32(b, p->commit_rows);
+	msg_put_u32(b, p->hold_ms);
+	msg_put_u32(b, p->query_ms);
+	msg_put_u64(b, p->wal_bytes);
+}
+
+void
+capture_conf_get(struct mcur *c, struct capture_conf *p)
+{
+	memset(p, 0, sizeof(*p));
+	msg_get_str(c, p->dir, sizeof(p->dir));
+	p->messages = msg_get_u64(c);
+	p->per_session = msg_get_u64(c);
+	p->age_s = msg_get_u64(c);
+	p->size_bytes = msg_get_u64(c);
+	p->reserve_bytes = msg_get_u64(c);
+	p->redact = get_bool(c);
+	p->ack_ms = msg_get_u32(c);
+	p->commit_ms = msg_get_u32(c);
+	p->commit_rows = msg_get_u32(c);
+	p->hold_ms = msg_get_u32(c);
+	p->query_ms = msg_get_u32(c);
+	p->wal_bytes = msg_get_u64(c);
+}
+
+void
+control_conf_put(struct mbuf *b, const struct control_conf *k)
+{
+	unsigned i;
+
+	msg_put_u32(b, k->owner_uid);
+	msg_put_u32(b, k->full_gid);
+	msg_put_u32(b, k->view_gid);
+	msg_put_u8(b, k->nrefused);
+	for (i = 0; i < k->nrefused; i++)
+		msg_put_u32(b, k->refused[i]);
+	msg_put_u8(b, k->nminer);
+	for (i = 0; i < k->nminer; i++)
+		msg_put_str(b, k->miner[i]);
+	msg_put_str(b, k->console);
+	msg_put_str(b, k->version);
+	msg_put_i64(b, k->started_us);
+}
+
+void
+control_conf_get(struct mcur *c, struct control_conf *k)
+{
+	unsigned i;
+
+	memset(k, 0, sizeof(*k));
+	k->owner_uid = msg_get_u32(c);
+	k->full_gid = msg_get_u32(c);
+	k->view_gid = msg_get_u32(c);
+	if ((k->nrefused = msg_get_u8(c)) > CONTROL_REFUSED)
+		goto bad;
+	for (i = 0; i < k->nrefused; i++)
+		k->refused[i] = msg_get_u32(c);
+	if ((k->nminer = msg_get_u8(c)) > CONTROL_MINERS)
+		goto bad;
+	for (i = 0; i < k->nminer; i++)
+		msg_get_str(c, k->miner[i], sizeof(k->miner[i]));
+	msg_get_str(c, k->console, sizeof(k->console));
+	msg_get_str(c, k->version, sizeof(k->version));
+	k->started_us = msg_get_i64(c);
+	return;
+bad:
+	/* A count that nobody checked afterwards must not index anything. */
+	memset(k, 0, sizeof(*k));
+	c->bad = true;
+}
