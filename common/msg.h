@@ -61,8 +61,6 @@ enum role {
 	X(SHUTDOWN,      R_SUP,       R_CHILD,   0,              0) \
 	X(LOG,           R_CHILD,     R_SUP,     MSG_KIB(4),     0) \
 	X(LOG_LEVEL,     R_SUP,       R_CHILD,   1,              0) \
-	X(PING,          R_SUP,       R_CHILD,   0,              0) \
-	X(PONG,          R_CHILD,     R_SUP,     0,              0) \
 	/* configuration: BEGIN, items, END; PREPARED; COMMIT or ABORT */ \
 	X(CONF_BEGIN,    R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_RELAY,    R_SUP,       R_RELAY,   MSG_KIB(1),     0) \

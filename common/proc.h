@@ -19,9 +19,31 @@
 
 struct proc;
 
+/* The descriptor of the channel to the supervisor. */
+#define PROC_FD 3
+
+/* Body of HELLO: who the child is, and which rights it keeps. */
+struct proc_hello {
+	uint32_t role;
+	uint32_t generation;
+	uint32_t parent; /* the supervisor's pid */
+	bool is_root;
+	bool verbose;
+	bool sandbox_log; /* development: nothing is refused, it is logged */
+	bool sched_batch;
+	uint32_t uid, gid;
+	uint32_t ngroups; /* at most 4 */
+	uint32_t groups[4];
+	int32_t oom_score_adj;
+	char chroot_dir[256]; /* "" none */
+};
+void proc_hello_put(struct mbuf *, const struct proc_hello *);
+void proc_hello_get(struct mcur *, struct proc_hello *);
+
 struct proc_role {
 	enum role role;
-	const char *name; /* process title and log name: "relayd" */
+	const char *name; /* of the process and in the log: "relayd" */
+	bool keeps_files; /* works on files: no chroot */
 	/* Messages beyond the ones that proc itself handles (HELLO, PEER,
 	 * SHUTDOWN, LOG_LEVEL, PING, CONF_*): the CONF items and requests. */
 	const struct ipc_handler *handlers;
