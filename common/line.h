@@ -81,8 +81,8 @@ void line_clear(struct line_cut *);
 
 /*
  * Take one chunk and give out each line that it completes.  -1 only without
- * memory: then all that was taken up to the end of the chunk is treated as a
- * gap, and the cutter stays usable.
+ * memory: the line that could not be kept is skipped like one behind a gap,
+ * and the cutter stays usable.
  */
 int line_feed(struct line_cut *, const struct line_chunk *, line_cb *, void *);
 
