@@ -1,0 +1,825 @@
+/*
+ * A session: a miner, its pool, and the bytes between them.
+ *
+ * Bytes are written to the other side as soon as they are read; only what
+ * its socket does not take is kept, and while that is more than the limit
+ * the sending side is not read.  How each kind of end is passed on is rules
+ * b, c and f of doc/ARCHITECTURE.md: FIN for FIN, RST for RST but never
+ * before the last bytes have arrived.
+ *
+ * The session ends nothing by itself, and what captured, the disk or the
+ * log do has no place here: tap_* puts a copy into memory and returns.
+ */
+#include <sys/ioctl.h>
+#include <sys/random.h>
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+
+#include <linux/sockios.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "relayd/relay.h"
+
+#define MINER         DIR_MINER_TO_POOL /* the side that direction is read from */
+#define POOL          DIR_POOL_TO_MINER
+#define RESET_LOOK_MS 50u /* longest between two looks at SIOCOUTQ */
+
+static const char *const side_names[] = { "miner", "pool" };
+
+static void on_readable(evutil_socket_t, short, void *);
+static void side_failed(struct side *, int err);
+static void step(struct session *);
+
+uint64_t
+mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+mono_ms(void)
+{
+	return mono_ns() / 1000000u;
+}
+
+int64_t
+real_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+void
+address_text(const union address *a, char *out, size_t size)
+{
+	char ip[INET6_ADDRSTRLEN] = "?";
+
+	switch (a->sa.sa_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &a->in.sin_addr, ip, sizeof(ip));
+		snprintf(out, size, "%s:%u", ip, ntohs(a->in.sin_port));
+		break;
+	case AF_INET6:
+		inet_ntop(AF_INET6, &a->in6.sin6_addr, ip, sizeof(ip));
+		snprintf(out, size, "[%s]:%u", ip, ntohs(a->in6.sin6_port));
+		break;
+	default:
+		out[0] = '\0';
+	}
+}
+
+/* UUIDv7, RFC 9562: 48 bits of milliseconds, then chance. */
+static void
+uuid_new(uint8_t id[16])
+{
+	uint64_t ms = (uint64_t)real_us() / 1000;
+
+	if (getrandom(id, 16, GRND_NONBLOCK) != 16) {
+		/* Unique in this process is enough to go on with. */
+		static uint64_t n;
+		uint64_t t = mono_ns();
+
+		n++;
+		memcpy(id, &n, sizeof(n));
+		memcpy(id + 8, &t, sizeof(t));
+	}
+	for (int i = 0; i < 6; i++)
+		id[i] = (uint8_t)(ms >> (40 - 8 * i));
+	id[6] = (uint8_t)(0x70 | (id[6] & 0x0f));
+	id[8] = (uint8_t)(0x80 | (id[8] & 0x3f));
+}
+
+static struct side *
+other(struct side *side)
+{
+	struct session *s = side->session;
+
+	return &s->side[side == &s->side[MINER] ? POOL : MINER];
+}
+
+static unsigned
+side_index(const struct side *side)
+{
+	return side == &side->session->side[MINER] ? MINER : POOL;
+}
+
+static void
+socket_options(struct relay *r, int fd)
+{
+	const struct relay_conf *conf = relay_conf(r);
+	int on = 1, v;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+	if (conf->keep_idle_s == 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	v = (int)conf->keep_idle_s;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &v, sizeof(v));
+	v = (int)conf->keep_interval_s;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &v, sizeof(v));
+	v = (int)conf->keep_count;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &v, sizeof(v));
+}
+
+/* --- what waits for a side --- */
+
+static void
+out_free(struct side *side)
+{
+	if (side->out == NULL)
+		return;
+	if (side->out->ev != NULL)
+		event_free(side->out->ev);
+	free(side->out->data);
+	free(side->out);
+	side->out = NULL;
+}
+
+static bool
+out_empty(const struct side *side)
+{
+	return side->out == NULL;
+}
+
+/* Room for n more bytes at the end; -1 when memory is short. */
+static int
+out_reserve(struct outbuf *out, size_t n)
+{
+	uint8_t *p;
+	size_t cap;
+
+	if (out->off > 0) {
+		memmove(out->data, out->data + out->off, out->len);
+		out->off = 0;
+	}
+	if (out->cap - out->len >= n)
+		return 0;
+	cap = out->cap == 0 ? 4096 : out->cap;
+	while (cap - out->len < n)
+		cap *= 2;
+	p = realloc(out->data, cap);
+	if (p == NULL)
+		return -1;
+	out->data = p;
+	out->cap = cap;
+	return 0;
+}
+
+static void
+stop_reading(struct side *side)
+{
+	side->stopped = true;
+	event_del(&side->ev);
+}
+
+static void
+go_on_reading(struct side *side)
+{
+	if (!side->stopped)
+		return;
+	side->stopped = false;
+	if (side->rd == RD_OPEN)
+		event_add(&side->ev, NULL);
+}
+
+/* Everything that waited for this side is written, or never will be. */
+static void
+out_done(struct side *side)
+{
+	out_free(side);
+	go_on_reading(other(side));
+	if (side->wr == WR_FIN_WANTED) {
+		shutdown(side->fd, SHUT_WR);
+		side->wr = WR_FIN_SENT;
+	}
+}
+
+/* Nothing can be written to this side any more.  It is still read. */
+static void
+write_failed(struct side *side, int err)
+{
+	struct session *s = side->session;
+	unsigned dir = side_index(other(side));
+
+	side->wr = WR_DEAD;
+	if (side->out != NULL)
+		relay_counters(s->relay)->undelivered[dir] += side->out->len;
+	out_done(side);
+	/* Its reading would tell of the end, unless that is over. */
+	if (side->rd != RD_OPEN)
+		side_failed(side, err);
+}
+
+static void
+delivered(struct side *to, size_t n)
+{
+	struct side *from = other(to);
+
+	from->delivered += n;
+	relay_counters(to->session->relay)->bytes_to[side_index(to)] += n;
+}
+
+static void
+on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct side *to = arg;
+	struct session *s = to->session;
+	struct outbuf *out = to->out;
+	ssize_t n;
+
+	n = send(to->fd, out->data + out->off, out->len, MSG_NOSIGNAL);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			write_failed(to, errno);
+			step(s);
+		}
+		return;
+	}
+	out->off += (size_t)n;
+	out->len -= (size_t)n;
+	delivered(to, (size_t)n);
+	tap_fwd(relay_tap(s->relay), s, side_index(other(to)),
+	    other(to)->delivered, mono_ns());
+	if (out->len == 0) {
+		out_done(to);
+		step(s);
+	} else if (out->len <= relay_conf(s->relay)->session_buffer / 2) {
+		go_on_reading(other(to));
+	}
+}
+
+/* Keeps the rest for when the socket takes it; -1 when memory is short. */
+static int
+out_append(struct side *to, const uint8_t *p, size_t n)
+{
+	struct session *s = to->session;
+
+	if (to->out == NULL) {
+		to->out = calloc(1, sizeof(*to->out));
+		if (to->out == NULL)
+			return -1;
+		to->out->ev = event_new(relay_base(s->relay), to->fd,
+		    EV_WRITE | EV_PERSIST, on_writable, to);
+		if (to->out->ev == NULL || out_reserve(to->out, n) == -1) {
+			out_free(to);
+			return -1;
+		}
+		event_add(to->out->ev, NULL);
+	} else if (out_reserve(to->out, n) == -1) {
+		return -1;
+	}
+	memcpy(to->out->data + to->out->off + to->out->len, p, n);
+	to->out->len += n;
+	if (to->out->len > relay_conf(s->relay)->session_buffer)
+		stop_reading(other(to));
+	return 0;
+}
+
+/* --- the one thing all this is for --- */
+
+/*
+ * Writes n bytes that were just read from `from` to the other side.
+ * Returns how many could be written or kept, -1 when memory is short.
+ */
+static ssize_t
+pass(struct side *to, const uint8_t *p, size_t n, uint64_t *ts_fwd)
+{
+	ssize_t sent = 0;
+
+	if (to->wr != WR_OPEN)
+		return 0;
+	if (out_empty(to)) {
+		sent = send(to->fd, p, n, MSG_NOSIGNAL);
+		if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+			write_failed(to, errno);
+			return 0;
+		}
+		if (sent < 0)
+			sent = 0;
+		delivered(to, (size_t)sent);
+		if ((size_t)sent == n) {
+			*ts_fwd = mono_ns();
+			return sent;
+		}
+	}
+	if (out_append(to, p + sent, n - (size_t)sent) == -1)
+		return -1;
+	return (ssize_t)n;
+}
+
+static void
+forward(struct side *from, const uint8_t *p, size_t n)
+{
+	struct session *s = from->session;
+	struct counters *c = relay_counters(s->relay);
+	unsigned dir = side_index(from), flags = 0;
+	uint64_t ts_recv = mono_ns(), ts_fwd = 0, offset = from->read;
+	ssize_t kept;
+
+	from->read += n;
+	kept = pass(other(from), p, n, &ts_fwd);
+	c->bytes_from[dir] += n;
+	if (relay_conf(s->relay)->idle_ms != 0)
+		s->active_ms = ts_recv / 1000000u;
+	if (kept <= 0) {
+		c->undelivered[dir] += n;
+		flags = TAP_UNDELIVERED;
+	}
+	if (s->phase == S_ENDED)
+		return;
+	tap_chunk(relay_tap(s->relay), s, dir, offset, ts_recv, ts_fwd, flags,
+	    p, n);
+	if (kept < 0)
+		session_finish(s, "no_memory");
+}
+
+static void
+side_eof(struct side *side)
+{
+	struct session *s = side->session;
+	struct side *to = other(side);
+
+	side->rd = RD_EOF;
+	event_del(&side->ev);
+	if (s->first_fin == 0)
+		s->first_fin = (uint8_t)(1 + side_index(side));
+	tap_half(relay_tap(s->relay), s, side_index(side), side->read);
+	s->active_ms = mono_ms();
+	if (to->wr == WR_OPEN) {
+		to->wr = WR_FIN_WANTED;
+		if (out_empty(to))
+			out_done(to);
+	}
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	static uint8_t chunk[RELAY_READ];
+	struct side *from = arg;
+	struct session *s = from->session;
+	ssize_t n;
+
+	n = recv(fd, chunk, sizeof(chunk), 0);
+	if (n > 0) {
+		forward(from, chunk, (size_t)n);
+		if (s->phase == S_RELAY)
+			return;
+	} else if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return;
+		side_failed(from, errno);
+	} else if (from->wr == WR_DEAD) {
+		/* A write has taken the error that this end comes from. */
+		side_failed(from, ECONNRESET);
+	} else {
+		side_eof(from);
+	}
+	step(s);
+}
+
+/* --- ends --- */
+
+static void
+on_effort_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	step(s);
+}
+
+static void
+effort_free(struct session *s)
+{
+	struct effort *e = s->effort;
+
+	if (e == NULL)
+		return;
+	if (e->timer != NULL)
+		event_free(e->timer);
+	if (e->ev != NULL)
+		event_free(e->ev);
+	if (e->fd != -1)
+		close(e->fd);
+	free(e);
+	s->effort = NULL;
+}
+
+/* 0, or -1 without memory; then the session cannot wait for anything. */
+static int
+effort_begin(struct session *s, const char *reason, const char *detail)
+{
+	effort_free(s);
+	s->effort = calloc(1, sizeof(*s->effort));
+	if (s->effort == NULL)
+		return -1;
+	s->effort->fd = -1;
+	snprintf(s->effort->reason, sizeof(s->effort->reason), "%s", reason);
+	snprintf(s->effort->detail, sizeof(s->effort->detail), "%s", detail);
+	s->effort->deadline_ms = mono_ms() + relay_conf(s->relay)->reset_ms;
+	s->effort->wait_ms = 1;
+	s->effort->timer = evtimer_new(relay_base(s->relay), on_effort_timer,
+	    s);
+	return s->effort->timer == NULL ? -1 : 0;
+}
+
+/* One leg of TCP_INFO; false when there is none. */
+static bool
+leg_info(const struct side *side, struct tap_info *info, unsigned leg)
+{
+	struct tcp_info ti;
+	socklen_t len = sizeof(ti);
+
+	if (side->fd == -1 ||
+	    getsockopt(side->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1)
+		return false;
+	info->rtt_us[leg] = ti.tcpi_rtt;
+	info->rttvar_us[leg] = ti.tcpi_rttvar;
+	info->retrans[leg] = ti.tcpi_total_retrans;
+	return true;
+}
+
+void
+session_read_info(struct session *s)
+{
+	bool any = leg_info(&s->side[MINER], &s->info, 0);
+
+	any = leg_info(&s->side[POOL], &s->info, 1) || any;
+	if (!any)
+		return;
+	s->has_info = true;
+	tap_info(relay_tap(s->relay), s);
+}
+
+static void
+side_close(struct side *side, bool reset)
+{
+	struct linger hard = { 1, 0 };
+
+	out_free(side);
+	if (side->fd == -1)
+		return;
+	event_del(&side->ev);
+	if (reset)
+		setsockopt(side->fd, SOL_SOCKET, SO_LINGER, &hard,
+		    sizeof(hard));
+	close(side->fd);
+	side->fd = -1;
+}
+
+/* The end: sockets go, the facts stay until captured has them. */
+static void
+session_end(struct session *s, const char *reason, const char *detail,
+    bool reset)
+{
+	struct tap_closed *closed;
+
+	if (s->phase == S_PROXY)
+		tap_open(relay_tap(s->relay), s);
+	else if (s->phase != S_CONNECT)
+		session_read_info(s);
+	closed = calloc(1, sizeof(*closed));
+	if (closed != NULL) {
+		snprintf(closed->reason, sizeof(closed->reason), "%s", reason);
+		snprintf(closed->detail, sizeof(closed->detail), "%s", detail);
+		for (unsigned d = 0; d < 2; d++) {
+			closed->read[d] = s->side[d].read;
+			closed->delivered[d] = s->side[d].delivered;
+		}
+		closed->closed_us = real_us();
+	}
+	s->closed = closed;
+	log_session(s->uuid);
+	log_debug("session ended: %s%s%s", reason, detail[0] ? ", " : "",
+	    detail);
+	log_session(NULL);
+	connect_cancel(s);
+	effort_free(s);
+	side_close(&s->side[MINER], reset);
+	side_close(&s->side[POOL], reset);
+	s->phase = S_ENDED;
+	relay_session_ended(s->relay, s);
+}
+
+/*
+ * This side died: an error on reading it, or on writing after its FIN.
+ * What it sent before is written to the other side first (rule c).
+ */
+static void
+side_failed(struct side *side, int err)
+{
+	struct session *s = side->session;
+	unsigned dir = side_index(other(side));
+	char reason[32];
+
+	side->rd = RD_ERROR;
+	side->wr = WR_DEAD;
+	event_del(&side->ev);
+	if (side->out != NULL)
+		relay_counters(s->relay)->undelivered[dir] += side->out->len;
+	out_done(side);
+	if (s->phase != S_RELAY)
+		return;
+	snprintf(reason, sizeof(reason), "%s_%s", side_names[side_index(side)],
+	    err == ETIMEDOUT ? "timeout" : "reset");
+	s->phase = S_RESET;
+	if (effort_begin(s, reason, strerror(err)) == -1)
+		session_end(s, reason, strerror(err), true);
+}
+
+/* S_RESET: true once the side that lives has all it can get. */
+static bool
+reset_may_pass(struct session *s)
+{
+	struct side *live = &s->side[MINER];
+	int queued = 0;
+
+	if (live->rd == RD_ERROR)
+		live = &s->side[POOL];
+	if (live->rd == RD_ERROR || live->wr == WR_DEAD)
+		return true;
+	if (mono_ms() >= s->effort->deadline_ms)
+		return true;
+	return out_empty(live) &&
+	    (ioctl(live->fd, SIOCOUTQ, &queued) == -1 || queued == 0);
+}
+
+static void
+look_again(struct session *s)
+{
+	struct effort *e = s->effort;
+	struct timeval tv;
+	uint64_t now = mono_ms(), left;
+
+	left = e->deadline_ms > now ? e->deadline_ms - now : 1;
+	if (e->wait_ms > left)
+		e->wait_ms = (unsigned)left;
+	tv.tv_sec = e->wait_ms / 1000;
+	tv.tv_usec = (e->wait_ms % 1000) * 1000;
+	event_add(e->timer, &tv);
+	e->wait_ms *= 2;
+	if (e->wait_ms > RESET_LOOK_MS)
+		e->wait_ms = RESET_LOOK_MS;
+}
+
+static bool
+both_read(const struct session *s)
+{
+	return s->side[MINER].rd != RD_OPEN && s->side[POOL].rd != RD_OPEN;
+}
+
+static bool
+both_told(const struct session *s)
+{
+	return s->side[MINER].wr >= WR_FIN_SENT &&
+	    s->side[POOL].wr >= WR_FIN_SENT;
+}
+
+/* After anything that may have changed the phase: what comes next. */
+static void
+step(struct session *s)
+{
+	char reason[32], detail[96];
+
+	switch (s->phase) {
+	case S_RELAY:
+		if (!both_read(s) || !both_told(s))
+			return;
+		session_end(s,
+		    s->first_fin == 1 + POOL ? "pool_closed" : "miner_closed",
+		    "", false);
+		return;
+	case S_RESET:
+		if (!reset_may_pass(s)) {
+			look_again(s);
+			return;
+		}
+		break;
+	case S_FINISH:
+		if (!(both_read(s) && both_told(s)) &&
+		    mono_ms() < s->effort->deadline_ms) {
+			look_again(s);
+			return;
+		}
+		break;
+	default:
+		return;
+	}
+	memcpy(reason, s->effort->reason, sizeof(reason));
+	memcpy(detail, s->effort->detail, sizeof(detail));
+	session_end(s, reason, detail,
+	    s->phase == S_RESET || !both_read(s) || !both_told(s));
+}
+
+void
+session_finish(struct session *s, const char *reason)
+{
+	if (s->phase == S_ENDED || s->phase == S_RESET || s->phase == S_FINISH)
+		return;
+	if (s->phase != S_RELAY || effort_begin(s, reason, "") == -1) {
+		session_end(s, reason, "", true);
+		return;
+	}
+	s->phase = S_FINISH;
+	for (unsigned i = 0; i < 2; i++) {
+		struct side *side = &s->side[i];
+
+		if (side->wr == WR_OPEN)
+			side->wr = WR_FIN_WANTED;
+		/* Read on, to see its FIN: nothing more can be delivered. */
+		go_on_reading(side);
+		if (side->wr == WR_FIN_WANTED && out_empty(side))
+			out_done(side);
+	}
+	step(s);
+}
+
+void
+session_no_pool(struct session *s, const char *why)
+{
+	relay_counters(s->relay)->no_pool++;
+	session_end(s, "no_pool", why, true);
+}
+
+void
+session_free(struct session *s)
+{
+	effort_free(s);
+	if (s->pool != NULL)
+		pool_release(s->pool);
+	if (s->listener != NULL)
+		listener_free(s->listener);
+	free(s->closed);
+	free(s);
+}
+
+/* --- beginnings --- */
+
+static int
+side_open(struct session *s, unsigned i, int fd)
+{
+	struct side *side = &s->side[i];
+
+	side->session = s;
+	side->fd = fd;
+	socket_options(s->relay, fd);
+	return event_assign(&side->ev, relay_base(s->relay), fd,
+	    EV_READ | EV_PERSIST, on_readable, side);
+}
+
+void
+session_connected(struct session *s, struct pool *pool, unsigned index, int fd,
+    const union address *peer, uint32_t connect_us)
+{
+	effort_free(s);
+	s->pool = pool_hold(pool);
+	s->pool_index = (uint8_t)index;
+	s->pool_peer = *peer;
+	s->connect_us = connect_us;
+	s->active_ms = mono_ms();
+	side_open(s, POOL, fd);
+	s->phase = S_RELAY;
+	tap_pool(relay_tap(s->relay), s);
+	if (event_add(&s->side[MINER].ev, NULL) == -1 ||
+	    event_add(&s->side[POOL].ev, NULL) == -1)
+		session_end(s, "no_memory", "", true);
+}
+
+/* The peer is known: count it, tell of it, find it a pool. */
+static void
+session_begin(struct session *s)
+{
+	s->phase = S_CONNECT;
+	tap_open(relay_tap(s->relay), s);
+	if (relay_admits(s->relay, s))
+		connect_begin(s);
+	else
+		session_end(s, "limit", "sessions of one address", true);
+}
+
+static void
+on_proxy_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	/* Silence is a miner's right; half a header is nobody's. */
+	if (s->effort->head_len == 0) {
+		event_del(&s->side[MINER].ev);
+		effort_free(s);
+		side_open(s, MINER, s->side[MINER].fd);
+		session_begin(s);
+		return;
+	}
+	relay_counters(s->relay)->proxy_bad++;
+	session_end(s, "proxy_header", "incomplete in time", true);
+}
+
+/*
+ * Looks at what is there and takes only what belongs to the header, so that
+ * a miner's first byte stays in the socket until a pool is connected.
+ */
+static void
+on_proxy_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct side *side = arg;
+	struct session *s = side->session;
+	struct effort *e = s->effort;
+	struct proxy_header head;
+	size_t had = e->head_len;
+	ssize_t n;
+	int r;
+
+	n = recv(fd, e->head + had, sizeof(e->head) - had, MSG_PEEK);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		session_end(s, "proxy_header", "ended before it", true);
+		return;
+	}
+	r = proxy_parse(e->head, had + (size_t)n, &head);
+	if (r == 0)
+		e->head_len = had + (size_t)n;
+	if (r == -2 || e->head_len == sizeof(e->head)) {
+		relay_counters(s->relay)->proxy_bad++;
+		session_end(s, "proxy_header", "malformed", true);
+		return;
+	}
+	if (r == 0 || r == 1) {
+		size_t take = (r == 1 ? head.len : e->head_len) - had;
+
+		/* Peeked already, so it is there. */
+		if (recv(fd, e->head + had, take, 0) != (ssize_t)take)
+			log_warnx("a PROXY header changed while it was read");
+	}
+	if (r == 0)
+		return;
+	if (r == 1 && head.has_source) {
+		s->via = s->peer;
+		s->peer = head.source;
+	}
+	event_del(&side->ev);
+	effort_free(s);
+	side_open(s, MINER, fd);
+	session_begin(s);
+}
+
+static void
+session_read_proxy(struct session *s)
+{
+	uint32_t ms = relay_conf(s->relay)->proxy_ms;
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	s->phase = S_PROXY;
+	if (effort_begin(s, "", "") == -1) {
+		session_end(s, "no_memory", "", true);
+		return;
+	}
+	evtimer_assign(s->effort->timer, relay_base(s->relay), on_proxy_timeout,
+	    s);
+	event_add(s->effort->timer, &tv);
+	event_assign(&s->side[MINER].ev, relay_base(s->relay),
+	    s->side[MINER].fd, EV_READ | EV_PERSIST, on_proxy_readable,
+	    &s->side[MINER]);
+	event_add(&s->side[MINER].ev, NULL);
+}
+
+void
+session_accept(struct relay *r, struct listener *l, int fd,
+    const union address *peer)
+{
+	struct session *s;
+
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		close(fd);
+		return;
+	}
+	s->relay = r;
+	s->listener = listener_hold(l);
+	s->peer = *peer;
+	s->side[MINER].fd = s->side[POOL].fd = -1;
+	s->side[POOL].session = s;
+	s->opened_us = real_us();
+	s->opened_mono = mono_ns();
+	uuid_new(s->uuid);
+	side_open(s, MINER, fd);
+	relay_session_began(r, s);
+	if (listener_trusts(l, peer))
+		session_read_proxy(s);
+	else
+		session_begin(s);
+}
