@@ -4,6 +4,9 @@
 
 test_config_SRCS := $(filter-out hashscoped/main.c,$(wildcard hashscoped/conf*.c))
 test_store_SRCS := $(filter-out captured/main.c,$(wildcard captured/*.c))
+# These two run out of memory when they are told to.
+test_json_LIBS := -Wl,--wrap=realloc
+test_line_LIBS := -Wl,--wrap=realloc
 
 define unit_test
 UNIT += $(1)
