@@ -39,6 +39,7 @@
 #define CONF_RUN_DIR      "/run/hashscope"
 #define CONF_POOL_PORT    3333
 #define CONF_MINER_PORT   3333
+#define CONF_CONSOLE_PORT 8000
 
 /* A pool, as configured: a name or an address (IPv6 without brackets). */
 struct conf_pool {
@@ -136,8 +137,8 @@ struct conf_nostr {
 	size_t nrelays;
 	char relays[CONF_MAX_RELAYS][CONF_NAME_LEN]; /* ws:// or wss:// */
 	char run[CONF_NAME_LEN]; /* "": made once and kept */
-	enum conf_nostr_format format;
-	int broadcast; /* the default of new workers */
+	int format;              /* enum conf_nostr_format */
+	int broadcast;           /* the default of new workers */
 	uint64_t kind_share;
 	uint64_t kind_telemetry;
 	size_t ntrust;

@@ -1,0 +1,189 @@
+/*
+ * The configuration's edges: its defaults, the list of errors, and how its
+ * files are opened and read.
+ */
+#include <sys/stat.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hashscoped/conf_int.h"
+
+/* One error with its place; a path in it may be long. */
+#define ERROR_LEN 512
+
+static const struct conf_capture default_capture = {
+	.messages = 1000000,
+	.per_session = 100000,
+	.age_ms = 30ULL * 24 * 3600 * 1000,
+	.size = 2ULL * 1024 * 1024 * 1024,
+	.redact = 1,
+};
+
+static const struct conf_limits default_limits = {
+	.sessions = 16384,
+	.session_buffer = 256 * 1024,
+};
+
+static const struct conf_timers default_timers = {
+	.keepalive_idle = 60000,
+	.keepalive_interval = 10000,
+	.keepalive_count = 6,
+	.proxy_header = 5000,
+	.connect = 5000,
+	.pool_retry = 30000,
+	.drain = 30000,
+	.reset = 5000,
+	.tap_flush = 2,
+	.ack = 20,
+	.commit = 200,
+	.restart_min = 100,
+	.restart_max = 2000,
+	.restart_reset = 10000,
+};
+
+struct config *
+conf_default(void)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	snprintf(c->state_dir, sizeof(c->state_dir), "%s", CONF_STATE_DIR);
+	snprintf(c->run_dir, sizeof(c->run_dir), "%s", CONF_RUN_DIR);
+	c->tap_ring = 64 * 1024 * 1024;
+	c->capture = default_capture;
+	c->limits = default_limits;
+	c->timers = default_timers;
+	c->console.auth = 1;
+	c->nostr.kind_share = 30080;
+	c->nostr.kind_telemetry = 30079;
+	snprintf(c->replay.password, sizeof(c->replay.password), "x");
+	c->replay.rate = 100;
+	return c;
+}
+
+void
+conf_free(struct config *c)
+{
+	if (c == NULL)
+		return;
+	explicit_bzero(c->nostr.secret, sizeof(c->nostr.secret));
+	explicit_bzero(c->replay.password, sizeof(c->replay.password));
+	free(c);
+}
+
+void
+conf_errors_init(struct conf_errors *errs)
+{
+	memset(errs, 0, sizeof(*errs));
+}
+
+void
+conf_errors_clear(struct conf_errors *errs)
+{
+	size_t i;
+
+	for (i = 0; i < errs->n; i++)
+		free(errs->text[i]);
+	conf_errors_init(errs);
+}
+
+void
+conf_error(struct conf_errors *errs, const char *where, const char *fmt, ...)
+{
+	char text[ERROR_LEN];
+	va_list ap;
+	size_t len;
+	char *copy;
+
+	len = (size_t)snprintf(text, sizeof(text), "%s: ", where);
+	if (len < sizeof(text)) {
+		va_start(ap, fmt);
+		vsnprintf(text + len, sizeof(text) - len, fmt, ap);
+		va_end(ap);
+	}
+	copy = errs->n < CONF_MAX_ERRORS ? strdup(text) : NULL;
+	if (copy != NULL)
+		errs->text[errs->n++] = copy;
+	else
+		errs->more++;
+}
+
+/* Why root must not trust this file; NULL when it may. */
+static const char *
+distrusted(const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return "not a regular file";
+	if (geteuid() != 0)
+		return NULL;
+	if (st->st_uid != 0)
+		return "not owned by root";
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return "writable by its group or by others";
+	return NULL;
+}
+
+int
+conf_open_checked(void *arg, const char *path, char *why, size_t whylen)
+{
+	const char *bad;
+	struct stat st;
+	int fd;
+
+	/* O_NONBLOCK: a FIFO must not hold us before it can be refused. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd == -1)
+		return -1;
+	bad = fstat(fd, &st) == -1 ? strerror(errno) : distrusted(&st);
+	if (bad == NULL)
+		return fd;
+	snprintf(why, whylen, "%s", bad);
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
+int
+conf_slurp(int fd, char **text, size_t *len, struct conf_why *why)
+{
+	size_t n = 0, size = 8192;
+	char *buf = NULL, *new;
+	ssize_t r;
+
+	for (;;) {
+		/* One byte beyond the bound shows that there is more. */
+		if (buf == NULL || n == size) {
+			size = size * 2 > CONF_MAX_FILE ? CONF_MAX_FILE + 1 :
+							  size * 2;
+			new = realloc(buf, size);
+			if (new == NULL) {
+				free(buf);
+				return conf_say(why, "out of memory");
+			}
+			buf = new;
+		}
+		r = read(fd, buf + n, size - n);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r == -1) {
+			free(buf);
+			return conf_say(why, "%s", strerror(errno));
+		}
+		if (r == 0)
+			break;
+		n += (size_t)r;
+		if (n > CONF_MAX_FILE) {
+			free(buf);
+			return conf_say(why, "larger than %d bytes",
+			    CONF_MAX_FILE);
+		}
+	}
+	*text = buf;
+	*len = n;
+	return 0;
+}
