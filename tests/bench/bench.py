@@ -104,8 +104,8 @@ ROWS = [
         lambda r: r["committed_per_second"], 0, (">=", 50000), "figure"),
     Row("steady_disk", "  written to disk, MB/s", "steady",
         lambda r: r["disk_mb_per_second"], 2),
-    Row("steady_lost", "  messages lost, gaps, bytes dropped", "steady",
-        lambda r: r["lost"] + r["gaps"] + r["dropped_bytes"], 0, ("<=", 0), "figure"),
+    Row("steady_lost", "  messages lost or doubled, gaps, bytes dropped", "steady",
+        lambda r: abs(r["lost"]) + r["gaps"] + r["dropped_bytes"], 0, ("<=", 0), "figure"),
 ]
 JUDGED = "HashScope on"
 
@@ -282,7 +282,7 @@ class Table:
         sign, limit = row.goal
         if row.to == "figure":
             value = self.median(row, JUDGED)
-            text = f"{sign} {limit:,g}"
+            text = f"{sign} {limit:,g} absolute"
         else:
             peer = "HashScope off" if row.to == "off" else row.to
             value = self.ratio(row, JUDGED, peer)
@@ -298,34 +298,34 @@ class Table:
         return [n for n in order if n in seen]
 
     def print(self):
-        names = self.names()
+        names, rows = self.names(), [r for r in ROWS if r.key in self.values]
         width = max(len(r.label) for r in ROWS) + 1
-        say(f"{'':{width}}" + "".join(f"{n:>14}" for n in names)
-            + "".join(f"{n + '/haproxy':>{len(n) + 10}}" for n in self.compared())
-            + "  goal")
-        for row in ROWS:
-            if row.key in self.values:
-                say(self.line(row, names, width))
+        say(f"{'':{width}}" + "".join(f"{n:>14}" for n in names))
+        for row in rows:
+            say(f"{row.label:{width}}" + "".join(
+                f"{self.text(self.median(row, n), f',.{row.digits}f'):>14}" for n in names))
+        say()
+        say(f"{'ratio to haproxy':{width}}" + "".join(
+            f"{n if n in self.compared() else '':>14}" for n in names) + "  goal")
+        for row in rows:
+            say(self.ratios(row, names, width))
+
+    @staticmethod
+    def text(value, form):
+        return "-" if value is None else format(value, form)
 
     def compared(self):
         """The targets whose ratio to haproxy is printed."""
-        names = self.names()
-        return [n for n in ("floor", "HashScope on", "HashScope off") if n in names]
+        return [n for n in self.names() if n not in ("direct", "haproxy")]
 
-    def line(self, row, names, width):
+    def ratios(self, row, names, width):
         out = f"{row.label:{width}}"
         for n in names:
-            v = self.median(row, n)
-            out += f"{'-' if v is None else f'{v:,.{row.digits}f}':>14}"
-        for n in self.compared():
-            v = self.ratio(row, n, "haproxy")
-            out += f"{'-' if v is None else f'{v:.3f}':>{len(n) + 10}}"
-        goal = self.goal(row)
-        if goal and JUDGED in names:
-            value = "" if goal[0] is None else f" ({goal[0]:,.4g})"
-            out += f"  {goal[1]}: {goal[2]}{value}"
-        elif goal:
-            out += f"  {goal[1]}"
+            ratio = self.ratio(row, n, "haproxy") if n in self.compared() else None
+            out += f"{self.text(ratio, '.3f') if n in self.compared() else '':>14}"
+        value, goal, verdict = self.goal(row) or (None, "", "")
+        if goal:
+            out += f"  {goal}: {verdict}" + ("" if value is None else f" ({value:,.4g})")
         return out
 
     def as_object(self):
@@ -399,6 +399,8 @@ def main():
         f"load average {about['load_before']:.1f} before and {about['load_after']:.1f} after")
     say(f"{about['layout']}; medians of {args.rounds} rounds; "
         f"submits of 160-200 bytes; a new job goes to {about['fanout_sessions']:,} sessions")
+    if args.tiny:
+        say("a tiny run: it shows that the harness works, its figures mean nothing")
     say()
     table.print()
     for name, why in bench.skipped.items():
