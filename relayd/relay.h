@@ -259,9 +259,9 @@ unsigned limits_count(struct limits *, const union address *, int add);
 struct tap;
 /* ring_bytes 0: no copies.  NULL and errno. */
 struct tap *tap_new(struct relay *, uint64_t ring_bytes);
-void tap_start(struct tap *);                /* events may be made now */
-void tap_attach(struct tap *, int fd);       /* a new captured; takes fd over */
-void tap_stop(struct tap *, struct relay *); /* flush what the socket takes */
+int tap_start(struct tap *);           /* makes its events; -1 when it cannot */
+void tap_attach(struct tap *, int fd); /* a new captured; takes fd over */
+void tap_stop(struct tap *);           /* sends what the socket takes */
 void tap_open(struct tap *, struct session *);
 void tap_pool(struct tap *, struct session *);
 void tap_half(struct tap *, struct session *, unsigned dir, uint64_t offset);
