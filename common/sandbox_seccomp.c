@@ -43,76 +43,36 @@ struct row {
 	struct scmp_arg_cmp cmp[MAX_CMP]; /* all must hold; op 0 ends */
 };
 
-#define EVERYBODY SB_STDIO
-#define NOBODY    0U
-#define READERS   (SB_RPATH | SB_DNS | SB_SANITIZER)
-#define WRITERS   (SB_WPATH | SB_CPATH)
-#define FILES     (READERS | WRITERS)
-#define SOCKETS   (SB_ACCEPT | SB_INET | SB_DNS | SB_PASSFD)
-#define NET       (SB_INET | SB_DNS)
+#define EVERYBODY          SB_STDIO
+#define NOBODY             0U
+#define READERS            (SB_RPATH | SB_DNS | SB_SANITIZER)
+#define WRITERS            (SB_WPATH | SB_CPATH)
+#define FILES              (READERS | WRITERS)
+#define SOCKETS            (SB_ACCEPT | SB_INET | SB_DNS | SB_PASSFD)
+#define NET                (SB_INET | SB_DNS)
 
-#define ALLOW(name, any)                        \
-	{                                       \
-		SCMP_SYS(name), 0, any, NOBODY, \
-		{                               \
-			{                       \
-				0               \
-			}                       \
-		}                               \
-	}
-#define ALLOW_IF(name, any, none, ...)        \
-	{                                     \
-		SCMP_SYS(name), 0, any, none, \
-		{                             \
-			__VA_ARGS__           \
-		}                             \
-	}
-#define REFUSE(name, none, err)                       \
-	{                                             \
-		SCMP_SYS(name), err, EVERYBODY, none, \
-		{                                     \
-			{                             \
-				0                     \
-			}                             \
-		}                                     \
-	}
-#define REFUSE_IF(name, any, none, err, ...)    \
-	{                                       \
-		SCMP_SYS(name), err, any, none, \
-		{                               \
-			__VA_ARGS__             \
-		}                               \
-	}
+/* clang-format off */
+#define ROW(name, err, any, none, ...) \
+	{ SCMP_SYS(name), err, any, none, { __VA_ARGS__ } }
+#define ALLOW(name, any) ROW(name, 0, any, NOBODY)
+#define ALLOW_IF(name, any, none, ...) ROW(name, 0, any, none, __VA_ARGS__)
+#define REFUSE(name, none, err) ROW(name, err, EVERYBODY, none)
+#define REFUSE_IF(name, any, none, err, ...) \
+	ROW(name, err, any, none, __VA_ARGS__)
 
-#define EQ(arg, value)                     \
-	{                                  \
-		arg, SCMP_CMP_EQ, value, 0 \
-	}
-#define NE(arg, value)                     \
-	{                                  \
-		arg, SCMP_CMP_NE, value, 0 \
-	}
-#define LE(arg, value)                     \
-	{                                  \
-		arg, SCMP_CMP_LE, value, 0 \
-	}
-#define ALL_OF(arg, bits)                           \
-	{                                           \
-		arg, SCMP_CMP_MASKED_EQ, bits, bits \
-	}
-#define NONE_OF(arg, bits)                       \
-	{                                        \
-		arg, SCMP_CMP_MASKED_EQ, bits, 0 \
-	}
-#define SOCK_IS(type)                            \
-	{                                        \
-		1, SCMP_CMP_MASKED_EQ, 0xf, type \
-	}
+#define EQ(arg, value) { arg, SCMP_CMP_EQ, value, 0 }
+#define NE(arg, value) { arg, SCMP_CMP_NE, value, 0 }
+#define LE(arg, value) { arg, SCMP_CMP_LE, value, 0 }
+#define IS(arg, mask, value) { arg, SCMP_CMP_MASKED_EQ, mask, value }
+/* clang-format on */
+#define ALL_OF(arg, bits)  IS(arg, bits, bits)
+#define NONE_OF(arg, bits) IS(arg, bits, 0)
+#define SOCK_IS(type)      IS(1, 0xf, type)
 
 /* A datum that stands for getpid() of the process; no pid is that large. */
-#define SELF            UINT64_MAX
+#define SELF               UINT64_MAX
 
-#define NOT_FOR_READING (O_ACCMODE | O_CREAT | O_TRUNC)
+#define NOT_FOR_READING    (O_ACCMODE | O_CREAT | O_TRUNC)
 
 static const struct row rows[] = {
 	/* Descriptors that we hold. */
@@ -271,9 +231,18 @@ static const struct row rows[] = {
 	/* Files: here how, by Landlock where.  Refusals are errors since
 	   libraries look for their settings in files, and SQLite tries
 	   to write before it is content with reading. */
-	ALLOW(openat, SB_CPATH),
-	ALLOW_IF(openat, SB_WPATH, SB_CPATH, NONE_OF(2, O_CREAT)),
+	/* O_RDONLY|O_TRUNC truncates, and Landlock before ABI 3 lets it. */
+	ALLOW_IF(openat, SB_CPATH, NOBODY, NONE_OF(2, O_TRUNC)),
+	ALLOW_IF(openat, SB_CPATH, NOBODY, IS(2, O_ACCMODE, O_WRONLY)),
+	ALLOW_IF(openat, SB_CPATH, NOBODY, IS(2, O_ACCMODE, O_RDWR)),
+	ALLOW_IF(openat, SB_WPATH, SB_CPATH, NONE_OF(2, O_CREAT | O_TRUNC)),
+	ALLOW_IF(openat, SB_WPATH, SB_CPATH,
+	    IS(2, O_CREAT | O_ACCMODE, O_WRONLY)),
+	ALLOW_IF(openat, SB_WPATH, SB_CPATH,
+	    IS(2, O_CREAT | O_ACCMODE, O_RDWR)),
 	REFUSE_IF(openat, SB_WPATH, SB_CPATH, EACCES, ALL_OF(2, O_CREAT)),
+	REFUSE_IF(openat, WRITERS, NOBODY, EACCES,
+	    IS(2, O_ACCMODE | O_TRUNC, O_TRUNC)),
 	ALLOW_IF(openat, READERS, WRITERS, NONE_OF(2, NOT_FOR_READING)),
 	REFUSE_IF(openat, READERS, WRITERS, EACCES, ALL_OF(2, O_WRONLY)),
 	REFUSE_IF(openat, READERS, WRITERS, EACCES, ALL_OF(2, O_RDWR)),

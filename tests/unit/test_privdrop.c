@@ -3,13 +3,11 @@
  * runs a second time as an ordinary user.
  */
 #include <sys/types.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <linux/capability.h>
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,11 +15,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "common/privdrop.h"
-#include "tests/unit/subproc.h"
+#include "tests/unit/subproc_sandbox.h"
 
-#define NOBODY_ID 65534
-#define NO_CAPS   "0000000000000000"
+#define NO_CAPS "0000000000000000"
 
 struct waiting {
 	struct privdrop pd;
@@ -32,8 +28,8 @@ static struct privdrop
 plain(void)
 {
 	return (struct privdrop){
-		.uid = NOBODY_ID,
-		.gid = NOBODY_ID,
+		.uid = SUBPROC_NOBODY,
+		.gid = SUBPROC_NOBODY,
 		.is_root = geteuid() == 0,
 		.parent = getpid(),
 	};
@@ -348,27 +344,8 @@ run_group(const char *name)
 	return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
-static void
-run_as_user(const void *arg)
-{
-	alarm(0);
-	CHECK(setgroups(0, NULL) == 0);
-	CHECK(setresgid(NOBODY_ID, NOBODY_ID, NOBODY_ID) == 0);
-	CHECK(setresuid(NOBODY_ID, NOBODY_ID, NOBODY_ID) == 0);
-	/* Else /proc/self would be root's. */
-	CHECK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
-	fflush(stdout);
-	_exit(run_group("privdrop, ordinary user") == 0 ? 0 : 1);
-}
-
 int
 main(void)
 {
-	int failed = 0;
-
-	if (geteuid() == 0)
-		failed |= subproc_run(run_as_user, NULL) != 0;
-	failed |= run_group(geteuid() == 0 ? "privdrop, root" :
-					     "privdrop, ordinary user") != 0;
-	return failed;
+	return subproc_main(run_group);
 }
