@@ -238,6 +238,48 @@ sim_json_str(const struct sim_tok *toks, int i, char *buf, size_t size)
 	return (int)n;
 }
 
+/* One byte from p on, which is moved to its last character. */
+static int
+decode_latin1(const char **p, const char *end, char *out)
+{
+	unsigned char c = (unsigned char)**p;
+	uint32_t v;
+
+	*out = **p;
+	if (c == '\\' && (*p)[1] == 'u') {
+		if (end - *p < 6 || sim_hex_u32(*p + 2, 4, &v) == -1 || v > 255)
+			return -1;
+		*out = (char)v;
+		*p += 5;
+	} else if (c == '\\') {
+		(*p)++;
+		return decode_escape(p, end, out);
+	} else if (c >= 0x80) {
+		if ((c != 0xc2 && c != 0xc3) || end - *p < 2)
+			return -1;
+		(*p)++;
+		*out = (char)((c & 3) << 6 | (**p & 0x3f));
+	}
+	return 0;
+}
+
+int
+sim_json_latin1(const struct sim_tok *toks, int i, char *buf, size_t size)
+{
+	const char *p, *end;
+	size_t n = 0;
+
+	if (i < 0 || toks[i].type != SIM_STRING)
+		return -1;
+	end = toks[i].raw + toks[i].len - 1;
+	for (p = toks[i].raw + 1; p < end; p++) {
+		if (n == size || decode_latin1(&p, end, &buf[n]) == -1)
+			return -1;
+		n++;
+	}
+	return (int)n;
+}
+
 int
 sim_json_num(const struct sim_tok *toks, int i, double *out)
 {

@@ -39,6 +39,9 @@ int sim_json_get(const struct sim_tok *toks, int obj, const char *key);
 int sim_json_at(const struct sim_tok *toks, int arr, int i);
 /* Decodes the string into buf with a NUL. Length, or -1: no string, too long. */
 int sim_json_str(const struct sim_tok *toks, int i, char *buf, size_t size);
+/* The same for bytes that were written as Latin-1 text: U+0000 to U+00FF are
+ * the bytes 0 to 255, escaped or in UTF-8. No NUL is added. Length, or -1. */
+int sim_json_latin1(const struct sim_tok *toks, int i, char *buf, size_t size);
 /* 0, -1 not a number (a string with a number in it is one: pools do that). */
 int sim_json_num(const struct sim_tok *toks, int i, double *out);
 /* True for the literal true only. */
