@@ -76,6 +76,7 @@ struct conf_listen {
 
 /* Bounds of the store; 0 is without a bound. */
 struct conf_capture {
+	int off; /* enabled no: bytes are relayed and not copied */
 	uint64_t messages;
 	uint64_t per_session; /* messages */
 	uint64_t age_ms;

@@ -47,6 +47,52 @@ env_port(const struct env *e, const char *name)
 	return port;
 }
 
+/*
+ * Drop what is there twice, in an array of n elements of that size, keeping
+ * the first of each; returns how many are left.
+ */
+static size_t
+drop_same(void *array, size_t n, size_t size,
+    int (*same)(const void *, const void *))
+{
+	char *base = array;
+	size_t i, j, left = 0;
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < left; j++)
+			if (same(base + j * size, base + i * size))
+				break;
+		if (j < left)
+			continue;
+		if (left != i)
+			memcpy(base + left * size, base + i * size, size);
+		left++;
+	}
+	return left;
+}
+
+static int
+same_addr(const void *a, const void *b)
+{
+	return ((const struct conf_addr *)a)->id ==
+	    ((const struct conf_addr *)b)->id;
+}
+
+static int
+same_listen(const void *a, const void *b)
+{
+	return same_addr(&((const struct conf_listen *)a)->addr,
+	    &((const struct conf_listen *)b)->addr);
+}
+
+static int
+same_pool(const void *a, const void *b)
+{
+	const struct conf_pool *p = a, *q = b;
+
+	return p->port == q->port && strcmp(p->host, q->host) == 0;
+}
+
 /* Listeners. */
 
 static void
@@ -74,6 +120,13 @@ env_addrs(const struct env *e, const char *name, const char *host,
 	return (size_t)n;
 }
 
+static void
+move_addr(struct conf_addr *a, uint16_t port, const char *name)
+{
+	conf_addr_set_port(a, port);
+	set_where(a, name);
+}
+
 /*
  * LISTEN_PORT alone moves every listener; those that then are the same
  * become one, with the pools of the first.
@@ -81,23 +134,12 @@ env_addrs(const struct env *e, const char *name, const char *host,
 static void
 move_listeners(struct config *c, uint16_t port)
 {
-	size_t i, j, n = 0;
+	size_t i;
 
-	for (i = 0; i < c->nlisten; i++) {
-		struct conf_listen *l = &c->listen[i];
-
-		conf_addr_set_port(&l->addr, port);
-		set_where(&l->addr, "LISTEN_PORT");
-		for (j = 0; j < n; j++)
-			if (c->listen[j].addr.id == l->addr.id)
-				break;
-		if (j < n)
-			continue;
-		if (n != i)
-			c->listen[n] = *l;
-		n++;
-	}
-	c->nlisten = n;
+	for (i = 0; i < c->nlisten; i++)
+		move_addr(&c->listen[i].addr, port, "LISTEN_PORT");
+	c->nlisten = drop_same(c->listen, c->nlisten, sizeof(c->listen[0]),
+	    same_listen);
 }
 
 static void
@@ -129,23 +171,12 @@ env_listen(const struct env *e)
 static void
 move_console(struct conf_console *con, uint16_t port)
 {
-	size_t i, j, n = 0;
+	size_t i;
 
-	for (i = 0; i < con->nlisten; i++) {
-		struct conf_addr *a = &con->listen[i];
-
-		conf_addr_set_port(a, port);
-		set_where(a, "API_PORT");
-		for (j = 0; j < n; j++)
-			if (con->listen[j].id == a->id)
-				break;
-		if (j < n)
-			continue;
-		if (n != i)
-			con->listen[n] = *a;
-		n++;
-	}
-	con->nlisten = n;
+	for (i = 0; i < con->nlisten; i++)
+		move_addr(&con->listen[i], port, "API_PORT");
+	con->nlisten = drop_same(con->listen, con->nlisten,
+	    sizeof(con->listen[0]), same_addr);
 }
 
 static void
@@ -188,20 +219,12 @@ replace_pools(struct config *c, const struct conf_pool *pool)
 static void
 move_pools(struct conf_listen *l, uint16_t port)
 {
-	size_t i, j, n = 0;
+	size_t i;
 
-	for (i = 0; i < l->npools; i++) {
+	for (i = 0; i < l->npools; i++)
 		l->pools[i].port = port;
-		for (j = 0; j < n; j++)
-			if (strcmp(l->pools[j].host, l->pools[i].host) == 0)
-				break;
-		if (j < n)
-			continue;
-		if (n != i)
-			l->pools[n] = l->pools[i];
-		n++;
-	}
-	l->npools = n;
+	l->npools = drop_same(l->pools, l->npools, sizeof(l->pools[0]),
+	    same_pool);
 }
 
 static void
@@ -332,7 +355,8 @@ env_json(const struct env *e, const char *name, const char *block,
 	for (;;) {
 		if (*s != '"')
 			return -1;
-		end = ++s + strcspn(s, "\"\\");
+		s++;
+		end = s + strcspn(s, "\"\\");
 		if (*end != '"')
 			return -1;
 		env_element(e, name, block, word, s, end);

@@ -187,6 +187,7 @@ static const struct conf_key top_keys[] = {
 };
 
 static const struct conf_key capture_keys[] = {
+	CHOICE("enabled", NULL, capture.off, "yes", "no"),
 	COUNT("messages", capture.messages, 0, 1000000000000),
 	COUNT("per-session", capture.per_session, 0, 1000000000000),
 	DURATION("age", capture.age_ms, 0, 36500 * DAY),
