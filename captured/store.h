@@ -126,8 +126,9 @@ int store_flag(struct store *, uint64_t pos, uint32_t flags);
 /*
  * What a session waits for, so that it is known after a restart: an entry
  * per message until it is taken back.  Put and taken back within one batch
- * costs nothing.  data is the caller's own, at most 256 bytes.  Retention
- * does not touch them; they go with the session's end.
+ * costs nothing; one of a kind is put once for a message.  data is the
+ * caller's own, at most 256 bytes.  Retention does not touch them; they go
+ * with the session's end.
  */
 enum store_item {
 	ITEM_UNANSWERED, /* a request without its answer */

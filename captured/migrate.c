@@ -1,0 +1,160 @@
+/*
+ * The schema and its history.  PRAGMA user_version counts the steps that a
+ * file has seen.  A step that was released is never changed: what is wrong
+ * with it is put right by a later one.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "captured/migrate.h"
+
+/*
+ * 1.  store: one row.  Positions below floor are gone, those from reserved on
+ *	were never given out.  visible counts the messages that a reader may
+ *	see, stored those that are there still.
+ * messages: ts, fwd (after ts), latency in ns of the monotonic clock, which
+ *	clocks makes real time of.  method and protocol are numbers in names,
+ *	or text when names is full.  raw, or body for bytes kept once.
+ * kept: how many visible messages a session has, and its own floor.
+ * empty: ended sessions that no visible message names, in order.
+ * commits: from time to positions.  lo and hi are the real times of its
+ *	messages, top the highest hi so far, late says that lo is below the top
+ *	before it.
+ */
+static const char step1[] =
+    "CREATE TABLE store(one INTEGER PRIMARY KEY CHECK(one = 1),"
+    " store_id BLOB NOT NULL, reserved INTEGER NOT NULL,"
+    " floor INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " last_sid INTEGER NOT NULL, visible INTEGER NOT NULL,"
+    " stored INTEGER NOT NULL, top INTEGER NOT NULL,"
+    " epoch BLOB NOT NULL, seq INTEGER NOT NULL);"
+
+    "CREATE TABLE sessions(sid INTEGER PRIMARY KEY, uuid BLOB NOT NULL,"
+    " epoch BLOB NOT NULL, number INTEGER NOT NULL, live INTEGER NOT NULL,"
+    " replay INTEGER NOT NULL, first_seen INTEGER NOT NULL,"
+    " last_seen INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL, from_miner INTEGER NOT NULL,"
+    " from_pool INTEGER NOT NULL, bytes_miner INTEGER NOT NULL,"
+    " bytes_pool INTEGER NOT NULL, parse_errors INTEGER NOT NULL,"
+    " gaps INTEGER NOT NULL, gap_bytes INTEGER NOT NULL,"
+    " difficulty REAL NOT NULL, rtt_miner INTEGER NOT NULL,"
+    " rtt_pool INTEGER NOT NULL, pool_port INTEGER NOT NULL,"
+    " pool_index INTEGER NOT NULL, pool_connect INTEGER NOT NULL,"
+    " peer TEXT NOT NULL, via TEXT NOT NULL, listener TEXT NOT NULL,"
+    " pool_host TEXT NOT NULL, pool_peer TEXT NOT NULL,"
+    " user_agent TEXT NOT NULL, mining_session TEXT NOT NULL,"
+    " worker TEXT NOT NULL, close_reason TEXT NOT NULL,"
+    " close_detail TEXT NOT NULL, state BLOB);"
+    "CREATE INDEX sessions_uuid ON sessions(uuid);"
+    "CREATE INDEX sessions_live ON sessions(sid) WHERE live = 1;"
+
+    "CREATE TABLE messages(pos INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL, dir INTEGER NOT NULL,"
+    " flags INTEGER NOT NULL, ts INTEGER NOT NULL, fwd INTEGER,"
+    " size INTEGER NOT NULL, method, protocol, jsonrpc_id TEXT,"
+    " pair INTEGER, latency INTEGER, parse_error TEXT,"
+    " body INTEGER, raw BLOB);"
+    "CREATE INDEX messages_session ON messages(session);"
+    "CREATE INDEX messages_method ON messages(method)"
+    " WHERE method IS NOT NULL;"
+    "CREATE INDEX messages_errors ON messages(pos) WHERE flags & 24;"
+
+    "CREATE TABLE bodies(body INTEGER PRIMARY KEY, last INTEGER NOT NULL,"
+    " raw BLOB NOT NULL);"
+    "CREATE INDEX bodies_last ON bodies(last);"
+    "CREATE TABLE names(name INTEGER PRIMARY KEY,"
+    " text TEXT NOT NULL UNIQUE);"
+
+    "CREATE TABLE kept(session INTEGER PRIMARY KEY,"
+    " visible INTEGER NOT NULL, floor INTEGER NOT NULL);"
+    "CREATE INDEX kept_floor ON kept(floor) WHERE floor > 0;"
+    "CREATE TABLE empty(session INTEGER PRIMARY KEY, pos INTEGER NOT NULL,"
+    " at INTEGER NOT NULL);"
+
+    "CREATE TABLE partials(n INTEGER PRIMARY KEY, session INTEGER NOT NULL,"
+    " dir INTEGER NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE INDEX partials_session ON partials(session, dir);"
+    "CREATE TABLE items(session INTEGER NOT NULL, kind INTEGER NOT NULL,"
+    " pos INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(session, kind, pos)) WITHOUT ROWID;"
+
+    "CREATE TABLE commits(last INTEGER PRIMARY KEY, first INTEGER NOT NULL,"
+    " at INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,"
+    " top INTEGER NOT NULL, late INTEGER NOT NULL);"
+    "CREATE INDEX commits_top ON commits(top, last);"
+    "CREATE INDEX commits_lo ON commits(lo, last) WHERE late = 0;"
+    "CREATE INDEX commits_late ON commits(lo, last) WHERE late = 1;"
+    "CREATE TABLE clocks(pos INTEGER PRIMARY KEY, offset INTEGER NOT NULL);"
+
+    "INSERT INTO store VALUES(1, randomblob(16), 1, 1, 0, 0, 0, 0, 0,"
+    " zeroblob(16), 0);";
+
+static const char *const steps[] = { step1 };
+
+int
+migrate_latest(void)
+{
+	return (int)(sizeof(steps) / sizeof(steps[0]));
+}
+
+static int
+pragma_int(sqlite3 *db, const char *sql, int *value)
+{
+	sqlite3_stmt *q;
+	int rc;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+		return -1;
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*value = sqlite3_column_int(q, 0);
+	sqlite3_finalize(q);
+	return rc == SQLITE_ROW ? 0 : -1;
+}
+
+static int
+exec(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+static int
+run_step(sqlite3 *db, int n)
+{
+	char end[96];
+
+	snprintf(end, sizeof(end),
+	    "PRAGMA user_version=%d;PRAGMA application_id=%d;COMMIT", n + 1,
+	    STORE_APPLICATION_ID);
+	if (exec(db, "BEGIN IMMEDIATE") == 0 && exec(db, steps[n]) == 0 &&
+	    exec(db, end) == 0)
+		return 0;
+	if (sqlite3_get_autocommit(db) == 0)
+		(void)exec(db, "ROLLBACK");
+	return -1;
+}
+
+int
+migrate(sqlite3 *db, int *foreign)
+{
+	int version, app, n;
+
+	*foreign = 0;
+	if (pragma_int(db, "PRAGMA user_version", &version) == -1 ||
+	    pragma_int(db, "PRAGMA application_id", &app) == -1)
+		return -1;
+	/* A file without a version must be an empty one. */
+	if (version == 0 &&
+	    pragma_int(db, "SELECT count(*) FROM sqlite_schema", &n) == -1)
+		return -1;
+	if (version < 0 || version > migrate_latest() ||
+	    (version == 0 && n != 0) ||
+	    (version > 0 && app != STORE_APPLICATION_ID)) {
+		*foreign = 1;
+		return -1;
+	}
+	for (n = version; n < migrate_latest(); n++)
+		if (run_step(db, n) == -1)
+			return -1;
+	return 0;
+}

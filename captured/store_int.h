@@ -1,0 +1,314 @@
+/*
+ * What the files of the store share: its state, its statements, and the
+ * functions by which they call each other.  Nobody else includes it.
+ */
+#ifndef CAPTURED_STORE_INT_H
+#define CAPTURED_STORE_INT_H
+
+#include <sqlite3.h>
+
+#include "captured/sql.h"
+#include "captured/store.h"
+
+/* Positions and session numbers are reserved in ranges of this size. */
+#define RESERVE_RANGE    (UINT64_C(1) << 20)
+#define NAMES_MAX        1024
+/* Equal bytes from this length on share a row. */
+#define BODY_MIN         512
+#define BODY_CACHE       128
+#define BODY_CACHE_BYTES (4u << 20)
+/* Ended sessions without a message that are kept. */
+#define EMPTY_MAX        10000
+/* A passive checkpoint each time that so much was added to the WAL. */
+#define PASSIVE_BYTES    (16u << 20)
+#define BALLAST_BYTES    (4u << 20)
+/* How long the bound by age waits after a jump of the real-time clock. */
+#define AGE_PAUSE_NS     (INT64_C(3600) * 1000000000)
+#define CLOCK_JUMP_NS    (INT64_C(60) * 1000000000)
+
+/* The statements; their text is in store_sql.c. */
+enum sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_HEAD_LOAD,
+	SQL_HEAD_SAVE,
+	SQL_RESERVE,
+	SQL_NAMES_LOAD,
+	SQL_NAME_ADD,
+	SQL_MESSAGE_ADD,
+	SQL_MESSAGE_ANSWERED,
+	SQL_MESSAGE_FORWARDED,
+	SQL_MESSAGE_FLAG,
+	SQL_BODY_ADD,
+	SQL_BODY_USED,
+	SQL_ITEM_PUT,
+	SQL_ITEM_DEL,
+	SQL_ITEMS_LOAD,
+	SQL_ITEMS_END,
+	SQL_CLOCK_ADD,
+	SQL_CLOCK_LAST,
+	SQL_SESSION_PUT,
+	SQL_SESSION_HOT,
+	SQL_SESSIONS_LOAD,
+	SQL_SESSION_REMOVE,
+	SQL_PARTIAL_ADD,
+	SQL_PARTIAL_FRESH,
+	SQL_PARTIALS_LOAD,
+	SQL_PARTIALS_END,
+	SQL_KEPT_ADD,
+	SQL_KEPT_FLOOR,
+	SQL_KEPT_LOAD,
+	SQL_KEPT_COUNT,
+	SQL_KEPT_REMOVE,
+	SQL_EMPTY_ADD,
+	SQL_EMPTY_OLDEST,
+	SQL_EMPTY_REMOVE,
+	SQL_EMPTY_COUNT,
+	SQL_COMMITS_ADD,
+	SQL_COMMITS_FROM,
+	SQL_WALK,
+	SQL_SESSION_NTH,
+	SQL_DELETE_UPTO,
+	SQL_DELETE_NTH,
+	SQL_DELETE_SESSION,
+	SQL_DELETE_COMMITS,
+	SQL_DELETE_CLOCKS,
+	SQL_DELETE_BODIES,
+	SQL_PAGE_COUNT,
+	SQL_FREE_COUNT,
+	SQL_MAX
+};
+
+/* The one row of table store, and where a rollback returns to. */
+struct head {
+	uint64_t floor;
+	uint64_t last; /* highest committed position */
+	uint64_t last_sid;
+	uint64_t visible;
+	uint64_t stored;
+	int64_t top;   /* highest real time of a message, µs */
+	uint64_t gone; /* nothing is left below this; not on disk */
+	struct store_mark mark;
+};
+
+/* Of text or bytes; never 0. */
+uint64_t hash_bytes(const void *, size_t);
+
+/* A map of numbers to records of one size, open addressing. */
+struct map {
+	void *slot;
+	size_t size; /* of a record; it begins with its uint64_t key, not 0 */
+	size_t cap;
+	size_t n;
+};
+void map_init(struct map *, size_t size);
+void map_free(struct map *);
+void map_clear(struct map *); /* empty, keep the memory */
+void *map_get(const struct map *, uint64_t key);
+/* The record, made with zeroes when there is none; NULL without memory. */
+void *map_put(struct map *, uint64_t key);
+/* The next record from *i on, or NULL. */
+void *map_next(const struct map *, size_t *i);
+
+/* A collected message; what varies in length lies in batch.data. */
+struct row {
+	struct store_msg m; /* its pointers are not used */
+	size_t raw;
+	uint32_t method, jsonrpc_id, protocol, parse_error; /* 0: none */
+};
+
+enum change_kind {
+	CHANGE_ANSWERED,
+	CHANGE_FORWARDED,
+	CHANGE_FLAG
+};
+/* A change to a message that is stored already. */
+struct change {
+	enum change_kind kind;
+	uint64_t pos;
+	uint64_t value;
+	int64_t latency;
+};
+
+struct item {
+	uint64_t sid;
+	uint64_t pos;
+	enum store_item kind;
+	bool gone; /* put and taken back: nothing to write */
+	bool del;
+	uint32_t len;
+	size_t data;
+};
+struct item_ref {
+	uint64_t key; /* pos and kind */
+	size_t index;
+};
+
+struct clock_at {
+	uint64_t pos;
+	int64_t offset;
+};
+
+struct batch {
+	struct row *rows;
+	size_t nrows, rows_cap;
+	struct change *changes;
+	size_t nchanges, changes_cap;
+	struct item *items;
+	size_t nitems, items_cap;
+	struct map item_refs;
+	struct clock_at *clocks;
+	size_t nclocks, clocks_cap;
+	uint8_t *data;
+	size_t len, cap;
+};
+
+/* Change of a session's count of visible messages in this transaction. */
+struct delta {
+	uint64_t sid;
+	int64_t n;
+	bool ended; /* by store_session */
+};
+
+/* A session that has a floor of its own. */
+struct shelf {
+	uint64_t sid;
+	uint64_t floor;
+	uint64_t hidden; /* at most so many rows lie beneath it */
+	bool queued;
+};
+
+struct body {
+	uint64_t hash;
+	int64_t id;    /* 0: slot is free */
+	uint64_t last; /* the highest position that uses it */
+	bool used;     /* in this transaction */
+	uint32_t len;
+	uint8_t *raw;
+};
+
+struct name {
+	uint64_t hash;
+	int64_t id;
+	char *text;
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *q[SQL_MAX];
+	struct capture_conf conf;
+	char path[CONF_PATH + 32];
+	char ballast[CONF_PATH + 32];
+	enum store_err err;
+	char errmsg[256];
+
+	uint8_t id[16];
+	struct head head, saved;
+	bool in_tx;
+	uint64_t next_pos, reserved; /* given out: below next_pos */
+	uint64_t next_sid;
+
+	struct batch batch;
+	struct map deltas;
+	struct map names; /* of struct name, by the hash of their text */
+	struct body bodies[BODY_CACHE];
+	size_t body_bytes;
+	uint64_t body_tick;
+
+	struct map shelves;
+	uint64_t *queue; /* sessions with rows to delete beneath their floor */
+	size_t nqueue, queue_cap;
+	uint64_t nempty;
+
+	int64_t clock;       /* real minus monotonic, ns */
+	int64_t clock_saved; /* the same at the last commit */
+	bool have_clock;
+	int64_t own_clock;
+	int64_t age_pause_until; /* monotonic ns; 0: not paused */
+
+	bool full; /* space ran out */
+	bool have_ballast;
+	int64_t space_seen; /* monotonic ns */
+	bool space_ok;
+	uint64_t free_bytes;
+	uint64_t wal_frames;
+	uint64_t wal_passive; /* frames at the last passive checkpoint */
+	uint32_t page_size;
+
+	uint64_t n_commits, n_failed, n_dropped, n_deleted, n_shared;
+};
+
+/* --- store_sql.c --- */
+
+int sql_prepare(struct store *);
+void sql_finalize(struct store *);
+/* The statement, reset, with its cursor for binding. */
+sqlite3_stmt *sql_start(struct store *, enum sql, struct bind *);
+/* Steps it: 1 a row, 0 done (and reset), -1 failed (noted, reset). */
+int sql_step(struct store *, enum sql, const struct bind *);
+/* For statements without a result; 0 or -1. */
+int sql_run(struct store *, enum sql, const struct bind *);
+void sql_reset(struct store *, enum sql);
+/* Notes what SQLite says; returns -1. */
+int store_failed(struct store *, int rc);
+int store_fail_bug(struct store *, const char *why);
+int store_fail_memory(struct store *);
+
+/* --- store_write.c --- */
+
+int head_save(struct store *);
+int tx_begin(struct store *);
+int tx_commit(struct store *);
+
+/* --- store_batch.c --- */
+
+void batch_init(struct batch *);
+void batch_clear(struct batch *);
+void batch_free(struct batch *);
+/* Grows an array to hold one more; -1 without memory. */
+int grow(void *array, size_t *cap, size_t n, size_t size);
+
+/* --- store_names.c: names and bodies that are kept once --- */
+
+int names_load(struct store *);
+void names_free(struct store *);
+/* Binds a method or protocol: its number, or its text when names is full. */
+int names_bind(struct store *, struct bind *, const char *);
+/* The row that holds these bytes, made when there is none. */
+int body_find(struct store *, uint64_t pos, const uint8_t *, size_t len,
+    int64_t *id);
+/* Writes down the last use of those that were used. */
+int bodies_save(struct store *);
+void bodies_clear(struct store *);
+
+/* --- store_bound.c --- */
+
+int bounds_load(struct store *);
+/* How many messages of a session became visible (or fewer). */
+int delta_add(struct store *, uint64_t sid, int64_t n);
+int delta_ended(struct store *, uint64_t sid);
+/*
+ * In the transaction, once everything is written: moves the floors to where
+ * the bounds want them, deletes about `rows` of what lies beneath.
+ */
+int bounds_apply(struct store *, uint64_t rows);
+/* There is something for bounds_apply to do. */
+bool bounds_due(struct store *);
+/* Forget the floors of sessions that the common one has overtaken. */
+void bounds_prune(struct store *);
+
+/* --- store_space.c --- */
+
+int64_t mono_now(void);
+int64_t real_minus_mono(void);
+void space_full(struct store *);
+void space_ballast(struct store *);
+void clock_watch(struct store *);
+/* A passive checkpoint when enough was written. */
+void wal_passive(struct store *);
+void wal_hook(struct store *);
+/* Gives pages that are not needed back, a few at a time. */
+void space_vacuum(struct store *);
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * The statements of the writer, prepared once, by their number.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "captured/store_int.h"
+
+static const char *const text[SQL_MAX] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+
+	[SQL_HEAD_LOAD] =
+	    "SELECT store_id, epoch, reserved, floor, last, last_sid, visible,"
+	    " stored, top, seq FROM store",
+	[SQL_HEAD_SAVE] =
+	    "UPDATE store SET floor=?, last=?, last_sid=?, visible=?,"
+	    " stored=?, top=?, epoch=?, seq=?",
+	[SQL_RESERVE] = "UPDATE store SET reserved=?",
+
+	[SQL_NAMES_LOAD] = "SELECT name, text FROM names",
+	[SQL_NAME_ADD] = "INSERT INTO names(text) VALUES(?)",
+
+	[SQL_MESSAGE_ADD] =
+	    "INSERT INTO messages(pos, session, dir, flags, ts, size, method,"
+	    " protocol, fwd, jsonrpc_id, pair, latency, parse_error, body, raw)"
+	    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_MESSAGE_ANSWERED] =
+	    "UPDATE messages SET pair=?, latency=? WHERE pos=?",
+	[SQL_MESSAGE_FORWARDED] = "UPDATE messages SET fwd=?-ts WHERE pos=?",
+	[SQL_MESSAGE_FLAG] = "UPDATE messages SET flags=flags|? WHERE pos=?",
+	[SQL_BODY_ADD] = "INSERT INTO bodies(last, raw) VALUES(?,?)",
+	[SQL_BODY_USED] = "UPDATE bodies SET last=? WHERE body=?",
+
+	[SQL_ITEM_PUT] =
+	    "INSERT OR REPLACE INTO items(session, kind, pos, data)"
+	    " VALUES(?,?,?,?)",
+	[SQL_ITEM_DEL] =
+	    "DELETE FROM items WHERE session=? AND kind=? AND pos=?",
+	[SQL_ITEMS_LOAD] =
+	    "SELECT session, kind, pos, data FROM items ORDER BY pos, kind",
+	[SQL_ITEMS_END] = "DELETE FROM items WHERE session=?",
+
+	[SQL_CLOCK_ADD] =
+	    "INSERT OR REPLACE INTO clocks(pos, offset) VALUES(?,?)",
+	[SQL_CLOCK_LAST] =
+	    "SELECT offset FROM clocks ORDER BY pos DESC LIMIT 1",
+
+	/* The hot columns first: SESSION_COLS, then the caller's. */
+	[SQL_SESSION_PUT] =
+	    "INSERT OR REPLACE INTO sessions(" SESSION_COLS
+	    ", sid, epoch, number, state) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,"
+	    "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_SESSION_HOT] =
+	    "UPDATE sessions SET last_seen=?, messages=?, from_miner=?,"
+	    " from_pool=?, bytes_miner=?, bytes_pool=?, parse_errors=?,"
+	    " gaps=?, gap_bytes=?, difficulty=?, rtt_miner=?, rtt_pool=?,"
+	    " state=? WHERE sid=?",
+	[SQL_SESSIONS_LOAD] =
+	    "SELECT " SESSION_COLS
+	    ", sid, epoch, number, state FROM sessions WHERE live=1"
+	    " ORDER BY sid",
+	[SQL_SESSION_REMOVE] = "DELETE FROM sessions WHERE sid=? AND live=0",
+
+	[SQL_PARTIAL_ADD] =
+	    "INSERT INTO partials(session, dir, bytes) VALUES(?,?,?)",
+	[SQL_PARTIAL_FRESH] = "DELETE FROM partials WHERE session=? AND dir=?",
+	[SQL_PARTIALS_LOAD] =
+	    "SELECT bytes FROM partials WHERE session=? AND dir=? ORDER BY n",
+	[SQL_PARTIALS_END] = "DELETE FROM partials WHERE session=?",
+
+	[SQL_KEPT_ADD] =
+	    "INSERT INTO kept(session, visible, floor) VALUES(?1,?2,0)"
+	    " ON CONFLICT(session) DO UPDATE SET visible=max(0, visible+?2)"
+	    " RETURNING visible",
+	[SQL_KEPT_FLOOR] = "UPDATE kept SET visible=?, floor=? WHERE session=?",
+	[SQL_KEPT_LOAD] = "SELECT session, floor FROM kept WHERE floor > ?",
+	[SQL_KEPT_COUNT] = "SELECT visible FROM kept WHERE session=?",
+	[SQL_KEPT_REMOVE] = "DELETE FROM kept WHERE session=?",
+
+	[SQL_EMPTY_ADD] =
+	    "INSERT OR REPLACE INTO empty(session, pos, at) VALUES(?,?,?)",
+	[SQL_EMPTY_OLDEST] =
+	    "SELECT session, pos, at FROM empty ORDER BY session LIMIT 1",
+	[SQL_EMPTY_REMOVE] = "DELETE FROM empty WHERE session=?",
+	[SQL_EMPTY_COUNT] = "SELECT count(*) FROM empty",
+
+	[SQL_COMMITS_ADD] =
+	    "INSERT INTO commits(last, first, at, lo, hi, top, late)"
+	    " VALUES(?,?,?,?,?,?,?)",
+	[SQL_COMMITS_FROM] =
+	    "SELECT last, hi FROM commits WHERE last >= ? ORDER BY last",
+
+	[SQL_WALK] =
+	    "SELECT pos, session FROM messages WHERE pos >= ? ORDER BY pos",
+	[SQL_SESSION_NTH] =
+	    "SELECT pos FROM messages INDEXED BY messages_session"
+	    " WHERE session=? AND pos >= ? ORDER BY pos LIMIT 1 OFFSET ?",
+	[SQL_DELETE_NTH] =
+	    "SELECT pos FROM messages ORDER BY pos LIMIT 1 OFFSET ?",
+	[SQL_DELETE_UPTO] = "DELETE FROM messages WHERE pos < ?",
+	[SQL_DELETE_SESSION] =
+	    "DELETE FROM messages WHERE pos IN (SELECT pos FROM messages"
+	    " INDEXED BY messages_session WHERE session=? AND pos < ?"
+	    " ORDER BY pos LIMIT ?)",
+	[SQL_DELETE_COMMITS] =
+	    "DELETE FROM commits WHERE last IN (SELECT last FROM commits"
+	    " WHERE last < ? ORDER BY last LIMIT ?)",
+	[SQL_DELETE_CLOCKS] = "DELETE FROM clocks WHERE pos <"
+			      " (SELECT max(pos) FROM clocks WHERE pos <= ?)",
+	[SQL_DELETE_BODIES] =
+	    "DELETE FROM bodies WHERE body IN (SELECT body FROM bodies"
+	    " WHERE last < ? ORDER BY last LIMIT ?)",
+	[SQL_PAGE_COUNT] = "PRAGMA page_count",
+	[SQL_FREE_COUNT] = "PRAGMA freelist_count",
+};
+
+int
+sql_prepare(struct store *st)
+{
+	int i, rc;
+
+	for (i = 0; i < SQL_MAX; i++) {
+		rc = sqlite3_prepare_v3(st->db, text[i], -1,
+		    SQLITE_PREPARE_PERSISTENT, &st->q[i], NULL);
+		if (rc != SQLITE_OK)
+			return store_failed(st, rc);
+	}
+	return 0;
+}
+
+void
+sql_finalize(struct store *st)
+{
+	int i;
+
+	for (i = 0; i < SQL_MAX; i++) {
+		sqlite3_finalize(st->q[i]);
+		st->q[i] = NULL;
+	}
+}
+
+sqlite3_stmt *
+sql_start(struct store *st, enum sql n, struct bind *b)
+{
+	sqlite3_reset(st->q[n]);
+	bind_init(b, st->q[n]);
+	return st->q[n];
+}
+
+int
+sql_step(struct store *st, enum sql n, const struct bind *b)
+{
+	int rc = b->rc;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st->q[n]);
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc != SQLITE_DONE)
+		store_failed(st, rc);
+	sqlite3_reset(st->q[n]);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int
+sql_run(struct store *st, enum sql n, const struct bind *b)
+{
+	int r = sql_step(st, n, b);
+
+	/* A RETURNING or a pragma may have had a row that nobody reads. */
+	if (r == 1)
+		sqlite3_reset(st->q[n]);
+	return r == -1 ? -1 : 0;
+}
+
+void
+sql_reset(struct store *st, enum sql n)
+{
+	sqlite3_reset(st->q[n]);
+}
+
+static enum store_err
+classify(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+		return STORE_FULL;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return STORE_CORRUPT;
+	case SQLITE_ERROR:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_MISUSE:
+	case SQLITE_RANGE:
+		return STORE_BUG;
+	default:
+		return STORE_IO;
+	}
+}
+
+int
+store_failed(struct store *st, int rc)
+{
+	/* The first reason counts: a rollback may fail after it. */
+	if (st->err == STORE_OK) {
+		st->err = classify(rc);
+		snprintf(st->errmsg, sizeof(st->errmsg), "%s (%d)",
+		    st->db == NULL ? sqlite3_errstr(rc) :
+				     sqlite3_errmsg(st->db),
+		    st->db == NULL ? rc : sqlite3_extended_errcode(st->db));
+	}
+	if (st->err == STORE_FULL)
+		space_full(st);
+	return -1;
+}
+
+int
+store_fail_bug(struct store *st, const char *why)
+{
+	st->err = STORE_BUG;
+	snprintf(st->errmsg, sizeof(st->errmsg), "%s", why);
+	return -1;
+}
+
+int
+store_fail_memory(struct store *st)
+{
+	st->err = STORE_IO;
+	snprintf(st->errmsg, sizeof(st->errmsg), "out of memory");
+	return -1;
+}
