@@ -35,7 +35,8 @@ struct conf_lex {
 	enum conf_tok tok;
 	char text[CONF_TOKEN_LEN];
 	unsigned int tok_line;
-	int first; /* it is the first of its line */
+	int first;              /* it is the first of its line */
+	unsigned int prev_line; /* of the token before */
 };
 
 /* Stands on the first token afterwards. */

@@ -92,7 +92,11 @@ lex_strange(struct conf_lex *lx)
 	else
 		conf_say(&why, "byte 0x%02x outside of quotes", c);
 	lex_error(lx, lx->line, why.text);
+	/* Of a word with such a byte nothing is of use; a ";" only ends one. */
 	while (lx->pos < lx->end && is_strange(*lx->pos))
+		lx->pos++;
+	while (c != ';' && lx->pos < lx->end &&
+	    (is_strange(*lx->pos) || is_word(*lx->pos)))
 		lx->pos++;
 	return TOK_BAD;
 }
@@ -150,6 +154,7 @@ lex_string(struct conf_lex *lx)
 void
 conf_lex_next(struct conf_lex *lx)
 {
+	lx->prev_line = lx->tok_line;
 	lx->first = lex_blanks(lx) || lx->tok_line == 0;
 	lx->tok_line = lx->line;
 	lx->text[0] = '\0';

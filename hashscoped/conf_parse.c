@@ -43,10 +43,17 @@ int
 conf_expected(struct conf_parser *p, const struct conf_lex *lx,
     const char *what)
 {
-	char q[CONF_QUOTE_LEN];
+	char q[CONF_QUOTE_LEN], at[CONF_WHERE_LEN];
 
 	if (lx->tok == TOK_BAD)
 		return -1;
+	if (lx->first && lx->tok != TOK_EOF) {
+		/* Something is missing, and not on this line. */
+		conf_at(lx, lx->prev_line, at);
+		conf_error(p->errs, at,
+		    "%s was expected instead of the end of the line", what);
+		return -1;
+	}
 	conf_lex_show(lx, q);
 	return conf_fail(p, lx, "%s was expected instead of %s", what, q);
 }
@@ -204,6 +211,21 @@ parse_key_values(struct conf_parser *p, struct conf_lex *lx,
 	}
 }
 
+/* "share or telemetry after kind": the second words that there are. */
+static void
+name_subs(const struct conf_block *b, const char *word, char *out, size_t size)
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < b->nkeys && len < size; i++)
+		if (b->keys[i].word != NULL &&
+		    strcmp(b->keys[i].word, word) == 0)
+			len += (size_t)snprintf(out + len, size - len, "%s%s",
+			    len > 0 ? " or " : "", b->keys[i].sub);
+	if (len < size)
+		snprintf(out + len, size - len, " after %s", word);
+}
+
 static int
 parse_key(struct conf_parser *p, struct conf_lex *lx,
     const struct conf_block *b, const struct conf_key *k)
@@ -217,8 +239,7 @@ parse_key(struct conf_parser *p, struct conf_lex *lx,
 		k = lx->tok == TOK_WORD ? conf_key_find(b, word, lx->text) :
 					  NULL;
 		if (k == NULL) {
-			snprintf(name, sizeof(name), "another word after %s",
-			    word);
+			name_subs(b, word, name, sizeof(name));
 			return conf_expected(p, lx, name);
 		}
 		snprintf(name, sizeof(name), "%s %s", word, k->sub);

@@ -3,7 +3,7 @@
 # with libFuzzer and explores.
 FUZZ_SECONDS ?= 300
 
-fuzz_config_SRCS := $(filter-out hashscoped/main.c,$(wildcard hashscoped/conf*.c))
+fuzz_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
 
 define fuzz_target
 FUZZ += $(1)

@@ -2,7 +2,7 @@
 # library is named in test_NAME_SRCS and test_NAME_LIBS.
 -include $(wildcard tests/unit/*.mk.local)
 
-test_config_SRCS := $(filter-out hashscoped/main.c,$(wildcard hashscoped/conf*.c))
+test_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
 test_store_SRCS := $(filter-out captured/main.c,$(wildcard captured/*.c))
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
