@@ -25,7 +25,9 @@
  * set to "files dns" loads nothing in glibc 2.34 and later.
  *
  * Under valgrind use SANDBOX_LOG: the filter would count valgrind's own
- * calls as ours.
+ * calls as ours.  A build with sanitizers (HS_SAN) may besides read /proc
+ * and its own program, and trace itself, so that it reports as usual; in an
+ * empty chroot it cannot look for leaks.
  */
 #ifndef COMMON_SANDBOX_H
 #define COMMON_SANDBOX_H
@@ -39,9 +41,12 @@
  * or socket.  Everybody promises it.
  */
 #define SB_STDIO         (1U << 0)
-/* accept4 on listening sockets that we hold; socket options and queues. */
+/*
+ * listen (again, after a drain) and accept4 on bound sockets that we were
+ * given; socket options, SIOCOUTQ.
+ */
 #define SB_ACCEPT        (1U << 1)
-/* socket(AF_INET or AF_INET6, SOCK_STREAM) and connect; no bind. */
+/* socket(AF_INET or AF_INET6, SOCK_STREAM) and connect; options; no bind. */
 #define SB_INET          (1U << 2)
 /*
  * Descriptors travel in both directions over our channels, and received
@@ -49,9 +54,9 @@
  * it carries and comes with SB_STDIO.
  */
 #define SB_PASSFD        (1U << 3)
-/* Open existing files for reading, list, stat; where is said by paths. */
+/* Open files for reading, list, stat, lock; where is said by paths. */
 #define SB_RPATH         (1U << 4)
-/* Open existing files for writing, lock, truncate, allocate, sync. */
+/* Open existing files for writing, truncate, allocate, sync. */
 #define SB_WPATH         (1U << 5)
 /* Create, rename, remove files, change their mode. */
 #define SB_CPATH         (1U << 6)
@@ -97,7 +102,8 @@ struct sandbox {
 			  under ASan; 0 leaves the limit */
 	enum sandbox_mode mode;
 	int landlock_abi_max; /* pretend that the kernel has no more than
-				 this; 0 for what there is (tests) */
+				 this, -1: none at all;
+				 0 for what there is (tests) */
 };
 
 /*

@@ -166,8 +166,8 @@ static const struct row rows[] = {
 	ALLOW(rt_sigsuspend, EVERYBODY),
 	ALLOW(rt_sigtimedwait, EVERYBODY),
 	ALLOW(sigaltstack, EVERYBODY),
-	ALLOW_IF(kill, EVERYBODY, SB_SANITIZER, EQ(0, SELF)),
-	ALLOW_IF(tgkill, EVERYBODY, SB_SANITIZER, EQ(0, SELF)),
+	ALLOW_IF(kill, EVERYBODY, NOBODY, EQ(0, SELF)),
+	ALLOW_IF(tgkill, EVERYBODY, NOBODY, EQ(0, SELF)),
 
 	/* The process about itself. */
 	ALLOW(exit, EVERYBODY),
@@ -204,6 +204,7 @@ static const struct row rows[] = {
 	/* Sockets. */
 	ALLOW(accept4, SB_ACCEPT),
 	ALLOW(accept, SB_ACCEPT),
+	ALLOW(listen, SB_ACCEPT),
 	ALLOW(connect, NET),
 	ALLOW_IF(setsockopt, SOCKETS, NOBODY, EQ(1, SOL_SOCKET)),
 	ALLOW_IF(setsockopt, SOCKETS, NOBODY, EQ(1, IPPROTO_IP)),
@@ -249,7 +250,7 @@ static const struct row rows[] = {
 	REFUSE_IF(openat, READERS, WRITERS, EACCES, ALL_OF(2, O_CREAT)),
 	REFUSE_IF(openat, READERS, WRITERS, EACCES, ALL_OF(2, O_TRUNC)),
 	REFUSE(openat, FILES, EACCES),
-	REFUSE(open, NOBODY, EACCES), /* glibc has only openat */
+	REFUSE(open, SB_SANITIZER, EACCES), /* glibc has only openat */
 	/* fstat() of glibc up to 2.38 is newfstatat(fd, ""). */
 	ALLOW(newfstatat, FILES),
 	ALLOW_IF(newfstatat, EVERYBODY, FILES, ALL_OF(3, AT_EMPTY_PATH)),
@@ -296,12 +297,12 @@ static const struct row rows[] = {
 	/* Its tracer, not fork. */
 	ALLOW_IF(clone, SB_SANITIZER, NOBODY,
 	    ALL_OF(0, CLONE_VM | CLONE_UNTRACED)),
+	ALLOW(open, SB_SANITIZER),
+	ALLOW(getdents, SB_SANITIZER),
 	ALLOW(ptrace, SB_SANITIZER),
 	ALLOW(wait4, SB_SANITIZER),
 	ALLOW(prctl, SB_SANITIZER),
 	ALLOW(prlimit64, SB_SANITIZER),
-	ALLOW(kill, SB_SANITIZER),
-	ALLOW(tgkill, SB_SANITIZER),
 #endif
 };
 
