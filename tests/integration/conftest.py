@@ -1,0 +1,51 @@
+"""Fixtures of the integration tests; the helpers are in hs.py."""
+import pytest
+
+import hs
+
+
+@pytest.fixture(scope="session")
+def build():
+    """The directory of what is tested: HS_BUILD, or build/ of this tree."""
+    assert hs.BUILD.is_dir(), f"{hs.BUILD}: not built"
+    return hs.BUILD
+
+
+@pytest.fixture
+def closing():
+    """closing(x) closes x (its .close()) when the test is over."""
+    held = []
+
+    def hold(x):
+        held.append(x)
+        return x
+
+    yield hold
+    for x in reversed(held):
+        x.close()
+
+
+@pytest.fixture
+def spawn(build, closing):
+    """spawn(*argv, **kw): a Proc that is ended when the test is over."""
+    return lambda *argv, **kw: closing(hs.Proc(*argv, **kw))
+
+
+@pytest.fixture
+def pool(build, closing):
+    """pool(*options): a simulated pool with .host and .port."""
+    return lambda *options: closing(hs.Listening(hs.sim("pool"), *options))
+
+
+@pytest.fixture
+def miner(spawn):
+    """miner(host, port, *options): simulated miners, a Proc."""
+    return lambda host, port, *options: spawn(
+        hs.sim("miner"), *options, host, port)
+
+
+@pytest.fixture
+def player(build, closing):
+    """player(*options): plays the transcript; wants `connect HOST PORT`."""
+    return lambda *options: closing(
+        hs.Listening(hs.sim("player"), *options, hs.TRANSCRIPT))
