@@ -322,7 +322,9 @@ int
 proc_main(int argc, char *argv[], const struct proc_role *roles, void *args[])
 {
 	signal(SIGPIPE, SIG_IGN);
+	/* A terminal's or a group's signal is the supervisor's to act on. */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	read_hello(roles, args);
 	prctl(PR_SET_NAME, self.role->name);

@@ -35,7 +35,7 @@ struct proc_hello {
 	uint32_t ngroups; /* at most 4 */
 	uint32_t groups[4];
 	int32_t oom_score_adj;
-	char chroot_dir[256]; /* "" none */
+	char chroot_dir[300]; /* "" none */
 };
 void proc_hello_put(struct mbuf *, const struct proc_hello *);
 void proc_hello_get(struct mcur *, struct proc_hello *);

@@ -39,6 +39,7 @@ struct relay {
 	struct session_list sessions; /* live ones */
 	struct session_list dead;     /* to be freed outside any callback */
 	unsigned nsessions, max_sessions;
+	unsigned fit; /* sessions that the descriptors suffice for */
 	uint64_t nsessions_ever;
 	struct pool_list pools;
 	uint32_t resolve_id;
@@ -652,6 +653,17 @@ listener_start(struct listener *l)
 	return l->ev == NULL ? -1 : event_add(l->ev, NULL);
 }
 
+static void
+bound_sessions(struct relay *r)
+{
+	r->max_sessions = r->conf.max_sessions;
+	if (r->max_sessions == 0 || r->max_sessions > r->fit)
+		r->max_sessions = r->fit;
+	if (r->conf.max_sessions > r->fit)
+		log_info("descriptors suffice for %u sessions, not for %u",
+		    r->fit, r->conf.max_sessions);
+}
+
 /* Sessions keep what they began with; only newcomers see the new. */
 static void
 on_conf_commit(void *arg)
@@ -671,9 +683,9 @@ on_conf_commit(void *arg)
 	r->nlisteners = r->nnext;
 	r->nnext = 0;
 	r->conf = r->next_conf;
-	r->max_sessions = r->conf.max_sessions;
 	r->draining = false;
 	if (r->tap != NULL) {
+		bound_sessions(r);
 		tap_set_flush(r->tap, r->conf.flush_ms);
 		for (unsigned i = 0; i < r->nlisteners; i++) {
 			if (listener_start(r->listeners[i]) == -1)
@@ -897,25 +909,20 @@ static const struct ipc_handler handlers[] = {
 
 /* --- the role --- */
 
-/* Two descriptors a session; what the limit cannot serve is not promised. */
+/* Two descriptors a session; what their limit cannot serve is not promised. */
 static void
-bound_sessions(struct relay *r)
+raise_descriptors(struct relay *r)
 {
 	struct rlimit lim;
-	unsigned fit;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) == -1)
-		return;
+		fatal("RLIMIT_NOFILE");
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
-	fit = lim.rlim_cur < SPARE_FDS ?
+	r->fit = lim.rlim_cur < SPARE_FDS + 2 ?
 	    1 :
 	    (unsigned)(lim.rlim_cur - SPARE_FDS) / 2;
-	if (r->max_sessions == 0)
-		r->max_sessions = fit;
-	else if (r->max_sessions > fit)
-		log_warnx("descriptors suffice for %u sessions, not for %u",
-		    fit, r->max_sessions);
+	bound_sessions(r);
 }
 
 static void
@@ -925,7 +932,7 @@ relay_start(struct proc *proc, void *arg)
 
 	r->proc = proc;
 	r->base = proc_base(proc);
-	bound_sessions(r);
+	raise_descriptors(r);
 	r->limits = limits_new();
 	r->tap = tap_new(r, r->conf.capture ? r->conf.ring_bytes : 0);
 	if (r->limits == NULL || r->tap == NULL)

@@ -1,0 +1,191 @@
+/*
+ * Each child's part of the configuration, as the messages of
+ * common/childconf.h.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/childconf.h"
+#include "hashscoped/supervisor.h"
+
+#define QUERY_DEADLINE_MS 250u
+#define HOLD_MS           1000u
+#define WAL_BYTES         (64ull * 1024 * 1024)
+#define RESERVE_BYTES     (64ull * 1024 * 1024)
+#define COMMIT_ROWS       2000u
+#define REFRESH_MS        60000u
+
+static int
+send_item(struct child *c, enum msg_type type, int fd, struct mbuf *body)
+{
+	int r = ipc_send(c->ipc, type, 0, fd, body);
+
+	mbuf_reset(body);
+	return r;
+}
+
+static uint32_t
+ms32(uint64_t ms)
+{
+	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static void
+fill_relay(struct relay_conf *r, const struct config *conf)
+{
+	const struct conf_timers *t = &conf->timers;
+
+	memset(r, 0, sizeof(*r));
+	r->capture = !conf->capture.off;
+	r->ring_bytes = conf->tap_ring;
+	r->max_sessions = ms32(conf->limits.sessions);
+	r->max_per_address = ms32(conf->limits.per_address);
+	r->session_buffer = ms32(conf->limits.session_buffer);
+	r->keep_idle_s = ms32(t->keepalive_idle / 1000);
+	r->keep_interval_s = ms32(t->keepalive_interval / 1000);
+	r->keep_count = ms32(t->keepalive_count);
+	r->idle_ms = ms32(t->idle);
+	r->half_close_ms = ms32(t->half_close);
+	r->proxy_ms = ms32(t->proxy_header);
+	r->connect_ms = ms32(t->connect);
+	r->retry_ms = ms32(t->pool_retry);
+	r->drain_ms = ms32(t->drain);
+	r->reset_ms = ms32(t->reset);
+	r->flush_ms = ms32(t->tap_flush);
+	r->refresh_ms = REFRESH_MS;
+}
+
+static int
+send_listener(struct supervisor *sup, struct child *c,
+    const struct conf_listen *l, unsigned n, struct mbuf *body)
+{
+	struct listen_conf lc = { .id = n };
+	struct pool_conf pc;
+	struct net_conf nc;
+	int fd = port_fd(sup, &l->addr);
+
+	/* Not there on this machine (ports.c said why). */
+	if (fd == -1)
+		return 0;
+	snprintf(lc.name, sizeof(lc.name), "%s", l->addr.text);
+	listen_conf_put(body, &lc);
+	if (send_item(c, MSG_CONF_LISTEN, fd, body) == -1)
+		return -1;
+	for (size_t i = 0; i < l->npools; i++) {
+		memset(&pc, 0, sizeof(pc));
+		snprintf(pc.host, sizeof(pc.host), "%s", l->pools[i].host);
+		pc.port = l->pools[i].port;
+		pool_conf_put(body, &pc);
+		if (send_item(c, MSG_CONF_POOL, -1, body) == -1)
+			return -1;
+	}
+	for (size_t i = 0; i < l->nnets; i++) {
+		memset(&nc, 0, sizeof(nc));
+		nc.family = l->nets[i].family == AF_INET ? 4 : 6;
+		nc.bits = l->nets[i].bits;
+		memcpy(nc.addr, l->nets[i].addr, sizeof(nc.addr));
+		net_conf_put(body, &nc);
+		if (send_item(c, MSG_CONF_PROXY, -1, body) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+send_relay(struct supervisor *sup, struct child *c, const struct config *conf,
+    struct mbuf *body)
+{
+	struct relay_conf rc;
+
+	fill_relay(&rc, conf);
+	relay_conf_put(body, &rc);
+	if (send_item(c, MSG_CONF_RELAY, -1, body) == -1)
+		return -1;
+	for (size_t i = 0; i < conf->nlisten; i++) {
+		if (send_listener(sup, c, &conf->listen[i], (unsigned)i,
+			body) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+send_capture(struct child *c, const struct config *conf, struct mbuf *body)
+{
+	struct capture_conf cc;
+
+	memset(&cc, 0, sizeof(cc));
+	snprintf(cc.dir, sizeof(cc.dir), "%s", conf->state_dir);
+	cc.messages = conf->capture.messages;
+	cc.per_session = conf->capture.per_session;
+	cc.age_s = conf->capture.age_ms / 1000;
+	cc.size_bytes = conf->capture.size;
+	cc.reserve_bytes = RESERVE_BYTES;
+	cc.redact = conf->capture.redact;
+	cc.ack_ms = ms32(conf->timers.ack);
+	cc.commit_ms = ms32(conf->timers.commit);
+	cc.commit_rows = COMMIT_ROWS;
+	cc.hold_ms = HOLD_MS;
+	cc.query_ms = QUERY_DEADLINE_MS;
+	cc.wal_bytes = WAL_BYTES;
+	capture_conf_put(body, &cc);
+	return send_item(c,
+	    c->role == ROLE_CAPTURE ? MSG_CONF_CAPTURE : MSG_CONF_QUERY, -1,
+	    body);
+}
+
+/* What a miner is to be pointed at. */
+static void
+miner_lines(const struct supervisor *sup, const struct config *conf,
+    struct control_conf *cc)
+{
+	for (size_t i = 0; i < conf->nlisten && cc->nminer < CONTROL_MINERS;
+	     i++) {
+		if (port_fd(sup, &conf->listen[i].addr) == -1)
+			continue;
+		snprintf(cc->miner[cc->nminer++], CONTROL_URL,
+		    "stratum+tcp://%s", conf->listen[i].addr.text);
+	}
+}
+
+static int
+send_control(struct supervisor *sup, struct child *c, const struct config *conf,
+    struct mbuf *body)
+{
+	struct control_conf cc;
+	gid_t gid;
+
+	memset(&cc, 0, sizeof(cc));
+	cc.owner_uid = getuid();
+	cc.full_gid = group_id("hashscope-admin", &gid) ? gid : CONTROL_NO_GID;
+	cc.view_gid = group_id("hashscope-view", &gid) ? gid : CONTROL_NO_GID;
+	for (unsigned i = 0; sup->is_root && i < CHILDREN; i++)
+		cc.refused[cc.nrefused++] = sup->child[i].uid;
+	miner_lines(sup, conf, &cc);
+	snprintf(cc.version, sizeof(cc.version), "%s", HS_VERSION);
+	cc.started_us = sup->started_us;
+	control_conf_put(body, &cc);
+	return send_item(c, MSG_CONF_CONTROL, sup->control_fd, body);
+}
+
+int
+conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
+    uint32_t id)
+{
+	struct mbuf body;
+	int r;
+
+	mbuf_init(&body);
+	r = ipc_send_empty(c->ipc, MSG_CONF_BEGIN, id);
+	if (r == 0 && c->role == ROLE_RELAY)
+		r = send_relay(sup, c, conf, &body);
+	else if (r == 0 && c->role == ROLE_CONTROL)
+		r = send_control(sup, c, conf, &body);
+	else if (r == 0 && c->role != ROLE_RESOLVER)
+		r = send_capture(c, conf, &body);
+	if (r == 0)
+		r = ipc_send_empty(c->ipc, MSG_CONF_END, id);
+	mbuf_free(&body);
+	return r;
+}

@@ -1,0 +1,20 @@
+#include <string.h>
+
+#include "hashscoped/control.h"
+#include "hashscoped/resolver.h"
+#include "hashscoped/supervisor.h"
+
+/* -R: one of the roles that need no program of their own. */
+int
+main(int argc, char *argv[], char *envp[])
+{
+	struct proc_role roles[3] = { *control_role(), *resolver_role(),
+		{ 0 } };
+	void *args[2];
+
+	if (argc != 2 || strcmp(argv[1], "-R") != 0)
+		return supervisor_main(argc, argv, envp);
+	args[0] = control_new();
+	args[1] = resolver_new();
+	return proc_main(argc, argv, roles, args);
+}

@@ -1,0 +1,173 @@
+/*
+ * Listening sockets.  They are opened here, where ports below 1024 may be
+ * bound, and stay open here: while relayd is started anew, miners wait in
+ * the backlog instead of being refused.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hashscoped/supervisor.h"
+
+static struct port *
+find(const struct supervisor *sup, uint64_t id)
+{
+	for (unsigned i = 0; i < sup->nports; i++) {
+		if (sup->port[i].id == id)
+			return (struct port *)(uintptr_t)&sup->port[i];
+	}
+	return NULL;
+}
+
+int
+port_fd(const struct supervisor *sup, const struct conf_addr *addr)
+{
+	const struct port *p = find(sup, addr->id);
+
+	return p == NULL ? -1 : p->fd;
+}
+
+static int
+open_one(const struct conf_addr *addr)
+{
+	int fd, on = 1, err;
+
+	fd = socket(addr->ss.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (addr->ss.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&addr->ss, addr->ss_len) == -1 ||
+	    listen(fd, SOMAXCONN) == -1) {
+		err = errno;
+		close(fd);
+		errno = err;
+		return -1;
+	}
+	return fd;
+}
+
+/* A machine without IPv6 need not be told to drop [::] from the defaults. */
+static bool
+may_be_missing(const struct conf_addr *addr)
+{
+	return addr->ss.ss_family == AF_INET6 && addr->where[0] == '\0' &&
+	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+}
+
+int
+ports_open(struct supervisor *sup, const struct config *conf,
+    struct conf_errors *errs)
+{
+	size_t before = errs->n;
+	int fd;
+
+	for (size_t i = 0; i < conf->nlisten; i++) {
+		const struct conf_addr *addr = &conf->listen[i].addr;
+
+		if (find(sup, addr->id) != NULL)
+			continue;
+		fd = open_one(addr);
+		if (fd == -1 && may_be_missing(addr))
+			continue;
+		if (fd == -1) {
+			conf_error(errs,
+			    addr->where[0] ? addr->where : addr->text,
+			    "cannot listen on %s: %s", addr->text,
+			    strerror(errno));
+			continue;
+		}
+		if (sup->nports == CONF_MAX_LISTEN) {
+			close(fd);
+			conf_error(errs, addr->where,
+			    "too many listeners while the old ones are open");
+			break;
+		}
+		sup->port[sup->nports++] = (struct port){ .id = addr->id,
+			.fd = fd };
+	}
+	return errs->n == before ? 0 : -1;
+}
+
+void
+ports_keep(struct supervisor *sup, const struct config *conf)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < sup->nports; i++)
+		sup->port[i].wanted = false;
+	for (size_t i = 0; i < conf->nlisten; i++) {
+		struct port *p = find(sup, conf->listen[i].addr.id);
+
+		if (p != NULL)
+			p->wanted = true;
+	}
+	for (unsigned i = 0; i < sup->nports; i++) {
+		if (sup->port[i].wanted)
+			sup->port[n++] = sup->port[i];
+		else
+			close(sup->port[i].fd);
+	}
+	sup->nports = n;
+}
+
+static int
+control_path(const struct supervisor *sup, struct sockaddr_un *sun)
+{
+	int n;
+
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/control.sock",
+	    sup->conf->run_dir);
+	if (n < 0 || (size_t)n >= sizeof(sun->sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+/* Who may ask what is decided by the credentials of who connects. */
+int
+control_socket_open(struct supervisor *sup)
+{
+	struct sockaddr_un sun;
+	int fd;
+
+	if (control_path(sup, &sun) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	/* The lock on the directory is ours: an old socket is nobody's. */
+	unlink(sun.sun_path);
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 ||
+	    chmod(sun.sun_path, 0666) == -1 || listen(fd, 64) == -1) {
+		close(fd);
+		return -1;
+	}
+	sup->control_fd = fd;
+	return 0;
+}
+
+void
+control_socket_close(struct supervisor *sup)
+{
+	struct sockaddr_un sun;
+
+	if (sup->control_fd == -1)
+		return;
+	close(sup->control_fd);
+	sup->control_fd = -1;
+	if (control_path(sup, &sun) == 0)
+		unlink(sun.sun_path);
+}

@@ -1,0 +1,467 @@
+/*
+ * A new configuration, in three steps, each of which may refuse it whole:
+ *
+ *	1. A process without rights parses the file, so that a crash of the
+ *	   parser does not end the mining.  It asks us for each file; we
+ *	   check and open it.  What comes back is the canonical form.
+ *	2. We open new ports and send everybody their part: PREPARE.
+ *	3. When all agree: COMMIT.  Otherwise ABORT, and all stays as it was.
+ */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/sandbox.h"
+#include "hashscoped/supervisor.h"
+
+#define RELOAD_ID       1u
+#define RELOAD_SECONDS  10
+#define RELOAD_TEXT_MAX (1024u * 1024u)
+#define NOBODY          65534u
+
+struct reload {
+	uint32_t requester;
+	pid_t pid;   /* of the parser; 0 when it has ended */
+	int fd;      /* it asks for files here */
+	int text_fd; /* canonical form, or errors, one a line */
+	struct event *ev;
+	struct event *timer;
+	struct config *next;
+	unsigned waiting; /* children that have not said PREPARED */
+};
+
+struct config *
+conf_load(const char *path, bool must_exist, char **env,
+    struct conf_errors *errs)
+{
+	struct config *conf = conf_default();
+
+	if (conf == NULL) {
+		conf_error(errs, path, "out of memory");
+		return NULL;
+	}
+	if (conf_parse(conf, path, NULL, errs) == -1 && errs->missing &&
+	    !must_exist)
+		conf_errors_clear(errs);
+	if (env != NULL) {
+		conf_env(conf, env, errs);
+		conf_check(conf, errs);
+	}
+	if (errs->n == 0)
+		return conf;
+	conf_free(conf);
+	return NULL;
+}
+
+/* --- the parser's side --- */
+
+/* A path out, a descriptor or an error text back. */
+static int
+ask_open(void *arg, const char *path, char *why, size_t whylen)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char text[256];
+	struct iovec iov = { text, sizeof(text) - 1 };
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c;
+	int sock = *(int *)arg, fd;
+	ssize_t n;
+
+	if (send(sock, path, strlen(path), MSG_NOSIGNAL) < 0)
+		return -1;
+	n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	if (n <= 0) {
+		errno = EPIPE;
+		return -1;
+	}
+	c = CMSG_FIRSTHDR(&mh);
+	if (c != NULL && c->cmsg_type == SCM_RIGHTS) {
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+		return fd;
+	}
+	text[n] = '\0';
+	/* "E<errno>" or the text of the check. */
+	if (text[0] == 'E')
+		errno = atoi(text + 1);
+	else
+		snprintf(why, whylen, "%s", text + 1);
+	return -1;
+}
+
+static void
+parser_rights(bool is_root)
+{
+	struct sandbox box = { .promises = SB_STDIO | SB_PASSFD };
+	char err[256];
+
+	if (is_root &&
+	    (setgroups(0, NULL) == -1 || setresgid(NOBODY, NOBODY, NOBODY) ||
+		setresuid(NOBODY, NOBODY, NOBODY)))
+		_exit(2);
+	if (sandbox_apply(&box, err, sizeof(err)) == -1)
+		_exit(2);
+}
+
+static void
+write_errors(FILE *out, const struct conf_errors *errs)
+{
+	for (size_t i = 0; i < errs->n; i++)
+		fprintf(out, "%s\n", errs->text[i]);
+	if (errs->more > 0)
+		fprintf(out, "and %zu more\n", errs->more);
+}
+
+/* Exit status: 0 and the canonical form, 1 and the errors, else neither. */
+static void
+parser_run(struct supervisor *sup, int sock, int text_fd)
+{
+	struct conf_io io = { ask_open, &sock };
+	struct conf_errors errs;
+	struct config *conf, *checked;
+	FILE *out = fdopen(text_fd, "w");
+
+	signal(SIGTERM, SIG_DFL);
+	if (out == NULL)
+		_exit(2);
+	conf = conf_default();
+	checked = conf_default();
+	if (conf == NULL || checked == NULL)
+		_exit(2);
+	if (!sup->sandbox_log)
+		parser_rights(sup->is_root);
+	conf_errors_init(&errs);
+	if (conf_parse(conf, sup->conf_path, &io, &errs) == -1 &&
+	    errs.missing && !sup->conf_path_given)
+		conf_errors_clear(&errs);
+	*checked = *conf;
+	conf_env(checked, sup->env, &errs);
+	conf_check(checked, &errs);
+	if (errs.n == 0)
+		conf_print(conf, out);
+	else
+		write_errors(out, &errs);
+	_exit(fflush(out) != 0 ? 2 : errs.n > 0);
+}
+
+/* --- our side --- */
+
+static void
+reload_free(struct supervisor *sup)
+{
+	struct reload *r = sup->reload;
+
+	if (r == NULL)
+		return;
+	if (r->ev != NULL)
+		event_free(r->ev);
+	if (r->timer != NULL)
+		event_free(r->timer);
+	if (r->fd != -1)
+		close(r->fd);
+	if (r->text_fd != -1)
+		close(r->text_fd);
+	if (r->next != NULL)
+		conf_free(r->next);
+	free(r);
+	sup->reload = NULL;
+}
+
+static void
+refuse(struct supervisor *sup, const char *why)
+{
+	struct reload *r = sup->reload;
+	uint32_t requester = r->requester;
+
+	log_warnx("reload refused, all stays as it was: %s", why);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &sup->child[i];
+
+		if (r->next != NULL && c->ipc != NULL &&
+		    c->state == CHILD_READY)
+			ipc_send_empty(c->ipc, MSG_CONF_ABORT, RELOAD_ID);
+		c->conf_pending = 0;
+	}
+	if (r->pid > 0)
+		kill(r->pid, SIGKILL);
+	ports_keep(sup, sup->conf);
+	reload_free(sup);
+	notify_send("READY=1\nSTATUS=reload refused");
+	if (requester != 0)
+		request_reply(sup, requester, false, why);
+}
+
+static void
+on_reload_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	struct supervisor *sup = arg;
+
+	refuse(sup,
+	    sup->reload->pid > 0 ? "parsing took too long" :
+				   "a process did not answer in time");
+}
+
+/* The parser wants a file. */
+static void
+on_ask(evutil_socket_t sock, short what, void *arg)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct supervisor *sup = arg;
+	char path[CONF_NAME_LEN + 1], why[200] = "", text[256];
+	struct iovec iov = { text, 1 };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+	ssize_t n;
+	int fd;
+
+	n = recv(sock, path, sizeof(path) - 1, MSG_DONTWAIT);
+	if (n <= 0) {
+		event_del(sup->reload->ev);
+		return;
+	}
+	path[n] = '\0';
+	fd = conf_open_checked(NULL, path, why, sizeof(why));
+	if (fd != -1) {
+		text[0] = 'F';
+		memset(&control, 0, sizeof(control));
+		mh.msg_control = control.space;
+		mh.msg_controllen = sizeof(control.space);
+		c = CMSG_FIRSTHDR(&mh);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	} else if (why[0] != '\0') {
+		iov.iov_len = (size_t)snprintf(text, sizeof(text), "T%s", why);
+	} else {
+		iov.iov_len = (size_t)snprintf(text, sizeof(text), "E%d",
+		    errno);
+	}
+	if (sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		log_warn("reload: answering the parser");
+	if (fd != -1)
+		close(fd);
+}
+
+/* What the parser wrote; the caller's to free. */
+static char *
+read_text(int fd, size_t *len)
+{
+	struct stat st;
+	char *text;
+
+	if (fstat(fd, &st) == -1 || st.st_size > RELOAD_TEXT_MAX)
+		return NULL;
+	*len = (size_t)st.st_size;
+	text = malloc(*len + 1);
+	if (text == NULL)
+		return NULL;
+	if (pread(fd, text, *len, 0) != (ssize_t)*len) {
+		free(text);
+		return NULL;
+	}
+	text[*len] = '\0';
+	return text;
+}
+
+static void
+apply(struct supervisor *sup)
+{
+	struct reload *r = sup->reload;
+	struct config *old = sup->conf;
+	uint32_t requester = r->requester;
+
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &sup->child[i];
+
+		if (c->conf_pending && c->ipc != NULL)
+			ipc_send_empty(c->ipc, MSG_CONF_COMMIT, RELOAD_ID);
+		c->conf_pending = 0;
+	}
+	sup->conf = r->next;
+	r->next = NULL;
+	/* The places stay: they need a restart. */
+	memcpy(sup->conf->state_dir, old->state_dir, sizeof(old->state_dir));
+	memcpy(sup->conf->run_dir, old->run_dir, sizeof(old->run_dir));
+	sup->conf->capture.off = old->capture.off;
+	sup->conf->tap_ring = old->tap_ring;
+	ports_keep(sup, sup->conf);
+	logger_set_json(sup->conf->log_json);
+	conf_free(old);
+	reload_free(sup);
+	log_info("reloaded");
+	notify_send("READY=1\nSTATUS=reloaded");
+	if (requester != 0)
+		request_reply(sup, requester, true, "reloaded");
+}
+
+static void
+prepare(struct supervisor *sup)
+{
+	struct reload *r = sup->reload;
+	struct conf_errors errs;
+	char why[512];
+
+	conf_errors_init(&errs);
+	if (ports_open(sup, r->next, &errs) == -1) {
+		snprintf(why, sizeof(why), "%s", errs.text[0]);
+		conf_errors_clear(&errs);
+		refuse(sup, why);
+		return;
+	}
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &sup->child[i];
+
+		/* One that is being started gets the old; refusing is the
+		 * clear answer, it can be asked again in a second. */
+		if (c->state == CHILD_STOPPED)
+			continue;
+		if (c->state != CHILD_READY) {
+			snprintf(why, sizeof(why), "%s is being started",
+			    c->name);
+			refuse(sup, why);
+			return;
+		}
+		c->conf_pending = 1;
+		r->waiting++;
+		if (conf_send(sup, c, r->next, RELOAD_ID) == -1) {
+			snprintf(why, sizeof(why), "%s does not listen",
+			    c->name);
+			refuse(sup, why);
+			return;
+		}
+	}
+}
+
+void
+reload_on_prepared(struct supervisor *sup, struct child *c, bool ok,
+    const char *why)
+{
+	char text[512];
+
+	if (sup->reload == NULL || c->conf_pending != 1)
+		return;
+	if (!ok) {
+		snprintf(text, sizeof(text), "%s: %s", c->name, why);
+		refuse(sup, text);
+		return;
+	}
+	c->conf_pending = 2;
+	if (--sup->reload->waiting == 0)
+		apply(sup);
+}
+
+void
+reload_on_child_gone(struct supervisor *sup, struct child *c)
+{
+	char text[128];
+
+	if (sup->reload == NULL || !c->conf_pending)
+		return;
+	snprintf(text, sizeof(text), "%s ended while it was asked", c->name);
+	refuse(sup, text);
+}
+
+bool
+reload_on_exit(struct supervisor *sup, pid_t pid, int status)
+{
+	struct reload *r = sup->reload;
+	struct conf_errors errs;
+	char *text;
+	size_t n;
+
+	if (r == NULL || r->pid != pid)
+		return false;
+	r->pid = 0;
+	text = read_text(r->text_fd, &n);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1 || text == NULL) {
+		free(text);
+		refuse(sup, "the parser failed");
+		return true;
+	}
+	if (WEXITSTATUS(status) == 1) {
+		refuse(sup, text);
+		free(text);
+		return true;
+	}
+	conf_errors_init(&errs);
+	r->next = conf_default();
+	if (r->next == NULL ||
+	    conf_parse_buf(r->next, "canonical", text, n, NULL, &errs) == -1 ||
+	    conf_env(r->next, sup->env, &errs) == -1 ||
+	    conf_check(r->next, &errs) == -1)
+		refuse(sup, errs.n > 0 ? errs.text[0] : "out of memory");
+	else
+		prepare(sup);
+	conf_errors_clear(&errs);
+	free(text);
+	return true;
+}
+
+void
+reload_begin(struct supervisor *sup, uint32_t requester)
+{
+	struct timeval tv = { RELOAD_SECONDS, 0 };
+	struct timespec ts;
+	struct reload *r;
+	int fds[2];
+
+	if (sup->reload != NULL || sup->stopping) {
+		if (requester != 0)
+			request_reply(sup, requester, false,
+			    "another reload is under way");
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	notify_send("RELOADING=1\nMONOTONIC_USEC=%llu",
+	    (unsigned long long)ts.tv_sec * 1000000 +
+		(unsigned long long)ts.tv_nsec / 1000);
+	r = sup->reload = calloc(1, sizeof(*r));
+	if (r == NULL)
+		fatal("reload");
+	r->requester = requester;
+	r->fd = -1;
+	r->text_fd = memfd_create("config", MFD_CLOEXEC);
+	if (r->text_fd == -1 || ipc_pair(fds) == -1) {
+		refuse(sup, strerror(errno));
+		return;
+	}
+	r->pid = fork();
+	if (r->pid == 0) {
+		/* The parser waits for its answers. */
+		if (fcntl(fds[1], F_SETFL, 0) == -1)
+			_exit(2);
+		close(fds[0]);
+		parser_run(sup, fds[1], r->text_fd);
+	}
+	close(fds[1]);
+	r->fd = fds[0];
+	if (r->pid == -1) {
+		refuse(sup, strerror(errno));
+		return;
+	}
+	r->ev = event_new(sup->base, r->fd, EV_READ | EV_PERSIST, on_ask, sup);
+	r->timer = evtimer_new(sup->base, on_reload_timeout, sup);
+	if (r->ev == NULL || r->timer == NULL || event_add(r->ev, NULL) == -1 ||
+	    event_add(r->timer, &tv) == -1)
+		fatal("reload");
+}

@@ -1,0 +1,12 @@
+/*
+ * The resolver role: names to addresses, for one client.
+ */
+#ifndef HASHSCOPED_RESOLVER_H
+#define HASHSCOPED_RESOLVER_H
+
+#include "common/proc.h"
+
+const struct proc_role *resolver_role(void);
+void *resolver_new(void); /* NULL without memory */
+
+#endif
