@@ -104,6 +104,8 @@ sandbox_apply(const struct sandbox *sb, char *err, size_t errlen)
 {
 	int rc;
 
+	if (errlen > 0)
+		err[0] = '\0';
 	if ((sb->promises & SB_STDIO) == 0)
 		return sandbox_fail(err, errlen, "SB_STDIO is not promised");
 #ifdef HS_SAN
@@ -119,7 +121,7 @@ sandbox_apply(const struct sandbox *sb, char *err, size_t errlen)
 	    sandbox_landlock(sb, &abi_in_use, err, errlen) == -1)
 		return -1;
 	if (sandbox_seccomp(sb, err, errlen) == -1)
-		return -1;
+		return sb->mode == SANDBOX_LOG ? 0 : -1;
 	rc = prctl(PR_GET_SECCOMP, 0, 0, 0, 0);
 	if (rc != 2)
 		return sandbox_fail(err, errlen, "seccomp mode is %d", rc);

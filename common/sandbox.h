@@ -110,7 +110,9 @@ struct sandbox {
  * Applies it, for good, to the calling process.  Call it last, with no
  * threads, after privdrop_apply().  Returns 0, or -1 with a reason in err;
  * then some of it may hold and the caller must end (fatal).  A kernel
- * without Landlock or seccomp is such an error, except with SANDBOX_LOG.
+ * without Landlock or seccomp is such an error.  Not with SANDBOX_LOG, where
+ * nothing is refused anyway: then 0, and err says why nothing is logged (as
+ * under valgrind, which has no seccomp).
  *
  * RLIMIT_FSIZE is left alone (0 kills a process whose stderr is a file).
  */
