@@ -232,6 +232,37 @@ test_example(void **state)
 	conf_free(d);
 }
 
+/* Whatever can be set stands in the manual, in the section of its block. */
+static void
+test_manual(void **state)
+{
+	const struct conf_block *b;
+	char word[96], *text, *section;
+	size_t i, j;
+
+	text = read_pair("../../man/hashscope.conf.5", "");
+	assert_non_null(text);
+	for (i = 0; (b = conf_block_at(i)) != NULL; i++) {
+		snprintf(word, sizeof(word), "\n.Ic %s { Ar", b->name);
+		section = i == 0 ? text : strstr(text, word);
+		if (section == NULL)
+			fail_msg("%s is not in the manual", b->name);
+		for (j = 0; j < b->nkeys; j++) {
+			const struct conf_key *k = &b->keys[j];
+
+			if (k->word == NULL)
+				continue;
+			snprintf(word, sizeof(word), "\n.It Ic %s%s%s ",
+			    k->word, k->sub != NULL ? " " : "",
+			    k->sub != NULL ? k->sub : "");
+			if (strstr(section, word) == NULL)
+				fail_msg("%s%s is not in the manual", b->name,
+				    word + 6);
+		}
+	}
+	free(text);
+}
+
 static void
 test_numbers(void **state)
 {
@@ -867,6 +898,7 @@ main(void)
 		cmocka_unit_test(test_file_size),
 		cmocka_unit_test(test_many_includes),
 		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_pairs),
 	};
 
