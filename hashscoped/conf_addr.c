@@ -182,13 +182,8 @@ conf_addr_overlap(const struct conf_addr *a, const struct conf_addr *b)
 }
 
 static void
-default_addr(struct conf_addr *a, const struct in_addr *in4,
-    const struct in6_addr *in6, uint16_t port)
+by_default(struct conf_addr *a)
 {
-	if (in4 != NULL)
-		set_v4(a, in4, port);
-	else
-		set_v6(a, in6, port);
 	snprintf(a->where, sizeof(a->where), CONF_WHERE_DEFAULT);
 }
 
@@ -200,14 +195,15 @@ conf_add_default_listeners(struct config *c)
 
 	if (c->nlisten == 0) {
 		memset(c->listen, 0, 2 * sizeof(c->listen[0]));
-		default_addr(&c->listen[0].addr, &any4, NULL, CONF_MINER_PORT);
-		default_addr(&c->listen[1].addr, NULL, &in6addr_any,
-		    CONF_MINER_PORT);
+		set_v4(&c->listen[0].addr, &any4, CONF_MINER_PORT);
+		set_v6(&c->listen[1].addr, &in6addr_any, CONF_MINER_PORT);
+		by_default(&c->listen[0].addr);
+		by_default(&c->listen[1].addr);
 		c->nlisten = 2;
 	}
 	if (c->console.nlisten == 0) {
-		default_addr(&c->console.listen[0], &loop4, NULL,
-		    CONF_CONSOLE_PORT);
+		set_v4(&c->console.listen[0], &loop4, CONF_CONSOLE_PORT);
+		by_default(&c->console.listen[0]);
 		c->console.nlisten = 1;
 	}
 }

@@ -83,15 +83,16 @@ static enum conf_tok
 lex_strange(struct conf_lex *lx)
 {
 	unsigned char c = (unsigned char)*lx->pos;
-	struct conf_why why;
+	char what[96];
 
 	if (c == ';')
-		conf_say(&why,
-		    "\";\" is not used: a space or a new line "
-		    "separates statements");
+		snprintf(what, sizeof(what),
+		    "\";\" is not used: a space or a new line separates "
+		    "statements");
 	else
-		conf_say(&why, "byte 0x%02x outside of quotes", c);
-	lex_error(lx, lx->line, why.text);
+		snprintf(what, sizeof(what), "byte 0x%02x outside of quotes",
+		    c);
+	lex_error(lx, lx->line, what);
 	/* Of a word with such a byte nothing is of use; a ";" only ends one. */
 	while (lx->pos < lx->end && is_strange(*lx->pos))
 		lx->pos++;

@@ -3,6 +3,7 @@
 -include $(wildcard tests/unit/*.mk.local)
 
 test_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
+test_config_values_SRCS := $(test_config_SRCS)
 test_store_SRCS := $(filter-out captured/main.c,$(wildcard captured/*.c))
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
