@@ -117,20 +117,6 @@ finish(struct stratum_parser *p)
 		finish_params(p);
 }
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static size_t
-skip_blanks(const char *s, size_t i, size_t len)
-{
-	while (i < len && is_blank(s[i]))
-		i++;
-	return i;
-}
-
 static void
 say_byte(struct stratum_msg *m, const char *s, size_t len, size_t at,
     const char *where)
@@ -161,7 +147,7 @@ say_why(struct stratum_parser *p, const char *s, size_t len)
 		return;
 	}
 	if (p->complete && p->depth == 0)
-		from = skip_blanks(s, p->object_end, len);
+		from = scan_blanks(s, p->object_end, len);
 	else
 		json_valid(s + from, len - from, STRATUM_DEPTH_MAX, &at);
 	say_byte(p->msg, s, len, from + at, where);
@@ -223,7 +209,7 @@ not_object(struct stratum_msg *m, const char *s, size_t len)
 		snprintf(m->error, sizeof(m->error), "not a JSON object");
 		return;
 	}
-	if (skip_blanks(s, 0, len) == len)
+	if (scan_blanks(s, 0, len) == len)
 		snprintf(m->error, sizeof(m->error), "empty line");
 	else
 		say_byte(m, s, len, at, "");
@@ -262,7 +248,7 @@ stratum_classify(struct stratum_parser *p, const void *line, size_t len,
 	clear(m);
 	truncated |= len > STRATUM_LINE_MAX;
 	utf8 = !truncated && utf8_valid(s, len);
-	first = skip_blanks(s, 0, len);
+	first = scan_blanks(s, 0, len);
 	if (!utf8)
 		refuse(m, s, len, truncated);
 	else if (first < len && s[first] == '{' && !has_odd_blanks(s, len))

@@ -210,13 +210,9 @@ binary(const struct input *in)
 static enum stratum_protocol
 by_content(const struct input *in)
 {
-	size_t i = 0, first;
 	const uint8_t *s = in->s;
+	size_t first = scan_blanks(s, 0, in->len), i = first;
 
-	while (i < in->len &&
-	    (s[i] == ' ' || s[i] == '\t' || s[i] == '\r' || s[i] == '\n'))
-		i++;
-	first = i;
 	while (i < in->len && s[i] != '\n' && !is_control(s[i]))
 		i++;
 	if (i < in->len && s[i] != '\n')

@@ -472,6 +472,17 @@ begin(struct stratum_parser *p, const char *line, size_t len,
 	p->param[0].type = p->param[1].type = T_NONE;
 }
 
+/*
+ * yajl is content with the beginning of a token behind the last object, and
+ * would take it for that of the next line.
+ */
+static bool
+is_at_end(const struct stratum_parser *p)
+{
+	return p->complete && p->depth == 0 &&
+	    scan_blanks(p->line, p->object_end, p->len) == p->len;
+}
+
 bool
 stratum_parse(struct stratum_parser *p, const char *line, size_t len,
     struct stratum_msg *m)
@@ -480,7 +491,7 @@ stratum_parse(struct stratum_parser *p, const char *line, size_t len,
 
 	begin(p, line, len, m);
 	status = yajl_parse(p->yajl, (const unsigned char *)line, len);
-	if (status == yajl_status_ok && p->complete && p->depth == 0)
+	if (status == yajl_status_ok && is_at_end(p))
 		return true;
 	p->end = position(p);
 	renew(p);

@@ -20,11 +20,14 @@ is_punct(uint8_t c)
 	    c == ',';
 }
 
-static void
-skip_blanks(struct scan_line *p)
+size_t
+scan_blanks(const void *line, size_t i, size_t len)
 {
-	while (p->i < p->len && is_blank(p->s[p->i]))
-		p->i++;
+	const uint8_t *s = line;
+
+	while (i < len && is_blank(s[i]))
+		i++;
+	return i;
 }
 
 /* To the closing quote, or the end of the line if it never comes. */
@@ -56,7 +59,7 @@ take_word(struct scan_line *p, struct scan_token *t)
 bool
 scan_next(struct scan_line *p, struct scan_token *t)
 {
-	skip_blanks(p);
+	p->i = scan_blanks(p->s, p->i, p->len);
 	t->type = SCAN_END;
 	if (p->i == p->len)
 		return false;
@@ -75,7 +78,7 @@ scan_next(struct scan_line *p, struct scan_token *t)
 bool
 scan_take(struct scan_line *p, uint8_t c)
 {
-	skip_blanks(p);
+	p->i = scan_blanks(p->s, p->i, p->len);
 	if (p->i == p->len || p->s[p->i] != c)
 		return false;
 	p->i++;

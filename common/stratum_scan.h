@@ -28,6 +28,8 @@ struct scan_line {
 	size_t i, len;
 };
 
+/* The first index from i on that is no blank of JSON, or len. */
+size_t scan_blanks(const void *s, size_t i, size_t len);
 /* The next token; false at the end. */
 bool scan_next(struct scan_line *, struct scan_token *);
 /* Is the next byte that is not blank this one?  Takes it if so. */

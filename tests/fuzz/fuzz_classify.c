@@ -110,7 +110,7 @@ check_foreign(const uint8_t *s, size_t len)
 	bool known = false;
 
 	stratum_foreign(s, len, false, &whole);
-	for (n = 0; n < len && n < 512; n++) {
+	for (n = 0; n < len && n < 600; n += n < 80 ? 1 : 13) {
 		stratum_foreign(s, n, false, &f);
 		REQUIRE(!known || f.protocol != STRATUM_P_MORE);
 		known = f.protocol != STRATUM_P_MORE;
@@ -126,12 +126,13 @@ check_foreign(const uint8_t *s, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct stratum_parser *p;
-	struct stratum_parser *other;
+	static struct stratum_parser *p, *fresh;
 	struct stratum_msg m, again;
 
-	if (p == NULL)
+	if (p == NULL) {
 		REQUIRE((p = stratum_parser_new()) != NULL);
+		REQUIRE((fresh = stratum_parser_new()) != NULL);
+	}
 	if (size > STRATUM_LINE_MAX)
 		size = STRATUM_LINE_MAX;
 	memset(&m, 0x55, sizeof(m));
@@ -140,10 +141,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	stratum_classify(p, "{\"id\":[{\"\\u0041\":", 17, false, &again);
 	stratum_classify(p, data, size, false, &again);
 	check_same(&m, &again);
-	REQUIRE((other = stratum_parser_new()) != NULL);
-	stratum_classify(other, data, size, false, &again);
+	/* One that never saw anything but what is broken off at once. */
+	stratum_classify(fresh, "{", 1, false, &again);
+	stratum_classify(fresh, data, size, false, &again);
 	check_same(&m, &again);
-	stratum_parser_free(other);
+	stratum_classify(p, "{\"id\":7}", 8, false, &again);
+	REQUIRE(again.error[0] == '\0' && again.id.text[0] == '7');
 	check_redaction(p, data, size, &m);
 	check_foreign(data, size);
 	return 0;

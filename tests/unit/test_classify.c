@@ -154,6 +154,13 @@ static const struct {
 	    "invalid JSON at byte 15: ends too early" },
 	{ S("{\"id\":1}\0"), RESP, 0, STRATUM_ID_INT, "1", "1", 0,
 	    "invalid JSON at byte 8: unexpected '\\x00' behind the object" },
+	/* The beginning of a token, with which yajl is content. */
+	{ S("{\"id\":1}\""), RESP, 0, STRATUM_ID_INT, "1", "1", 0,
+	    "invalid JSON at byte 8: unexpected '\"' behind the object" },
+	{ S("{\"id\":1} tr"), RESP, 0, STRATUM_ID_INT, "1", "1", 0,
+	    "invalid JSON at byte 9: unexpected 't' behind the object" },
+	{ S("{\"id\":1}-"), RESP, 0, STRATUM_ID_INT, "1", "1", 0,
+	    "invalid JSON at byte 8: unexpected '-' behind the object" },
 	/* Not JSON. */
 	{ S(""), NOT, 0, 0, "", "", 0, "empty line" },
 	{ S(" \r"), NOT, 0, 0, "", "", 0, "empty line" },
