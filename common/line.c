@@ -259,8 +259,8 @@ line_unsaved(const struct line_cut *c, struct line_state *st)
 		if (st->add_len > 0)
 			st->add += c->saved_len;
 	}
-	return c->off != c->saved_off || c->start != c->saved_start ||
-	    c->lost != c->saved_lost || c->after_gap != c->saved_after_gap;
+	/* Nothing else changes without one of these. */
+	return c->off != c->saved_off || c->start != c->saved_start;
 }
 
 void
@@ -269,8 +269,6 @@ line_mark(struct line_cut *c)
 	c->saved_off = c->off;
 	c->saved_start = c->start;
 	c->saved_len = c->len;
-	c->saved_lost = c->lost;
-	c->saved_after_gap = c->after_gap;
 }
 
 static bool

@@ -69,7 +69,6 @@ struct line_cut {
 	bool lost;      /* behind a gap, no LF seen yet */
 	bool after_gap; /* the next line is the first behind a gap */
 	/* What line_mark() last said is saved. */
-	bool saved_lost, saved_after_gap;
 	uint32_t saved_len;
 	uint64_t saved_start, saved_off;
 	struct line_count n;
