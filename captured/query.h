@@ -1,6 +1,9 @@
 /*
  * The query role: answers structured queries on the store, read-only, in two
  * lanes (page, search) that are two processes of this code.
+ *
+ * QUERY from control: ROW_* and one QUERY_END come back under its number.
+ * After QUERY_CANCEL nothing more comes, no QUERY_END either.
  */
 #ifndef CAPTURED_QUERY_H
 #define CAPTURED_QUERY_H
@@ -10,6 +13,6 @@
 /* which: ROLE_QUERY_PAGE or ROLE_QUERY_SEARCH. */
 const struct proc_role *query_role(enum role which);
 /* The argument of the role's functions; NULL without memory. */
-void *query_new(void);
+void *query_new(enum role which);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "captured/map.h"
 #include "captured/sql.h"
 #include "captured/store.h"
 
@@ -94,22 +95,6 @@ struct head {
 
 /* Of text or bytes; never 0. */
 uint64_t hash_bytes(const void *, size_t);
-
-/* A map of numbers to records of one size, open addressing. */
-struct map {
-	void *slot;
-	size_t size; /* of a record; it begins with its uint64_t key, not 0 */
-	size_t cap;
-	size_t n;
-};
-void map_init(struct map *, size_t size);
-void map_free(struct map *);
-void map_clear(struct map *); /* empty, keep the memory */
-void *map_get(const struct map *, uint64_t key);
-/* The record, made with zeroes when there is none; NULL without memory. */
-void *map_put(struct map *, uint64_t key);
-/* The next record from *i on, or NULL. */
-void *map_next(const struct map *, size_t *i);
 
 /* A collected message; what varies in length lies in batch.data. */
 struct row {

@@ -1,11 +1,10 @@
 /*
- * A map from numbers to small records, open addressing, nothing is ever
- * taken out singly.
+ * The map: linear probing, at most half full, grows by doubling.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "captured/store_int.h"
+#include "captured/map.h"
 
 void
 map_init(struct map *m, size_t size)

@@ -1,0 +1,443 @@
+/*
+ * Messages: the way in (which index, which positions), the filters, the row.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "captured/select_int.h"
+
+/* Columns of MESSAGE_COLS in reader.c. */
+enum {
+	C_POS,
+	C_SESSION,
+	C_DIR,
+	C_FLAGS,
+	C_TS,
+	C_FWD,
+	C_SIZE,
+	C_METHOD,
+	C_PROTOCOL,
+	C_ID,
+	C_PAIR,
+	C_LATENCY,
+	C_ERROR,
+	C_BODY,
+	C_RAW
+};
+
+#define ERRORS (QF_ERRORS_PARSE | QF_ERRORS_POOL)
+
+/* --- the plan --- */
+
+static int
+time_bounds(struct select *sel, struct reader *rd)
+{
+	int64_t since = INT64_MAX, until = 0, late = 0;
+	struct bind b;
+
+	if (sel->q.since_us != 0) {
+		rd_start(rd, RD_SINCE, &b);
+		bind_int(&b, sel->q.since_us);
+		if (rd_value(rd, RD_SINCE, &b, &since) == -1)
+			return -1;
+		if ((uint64_t)since > sel->lo)
+			sel->lo = (uint64_t)since;
+	}
+	if (sel->q.until_us != 0) {
+		rd_start(rd, RD_UNTIL, &b);
+		bind_int(&b, sel->q.until_us);
+		if (rd_value(rd, RD_UNTIL, &b, &until) == -1)
+			return -1;
+		/* Commits that hold something older than what came before
+		 * them are few, and looked up apart. */
+		rd_start(rd, RD_UNTIL_LATE, &b);
+		bind_int(&b, sel->q.until_us);
+		if (rd_value(rd, RD_UNTIL_LATE, &b, &late) == -1)
+			return -1;
+		if (late > until)
+			until = late;
+		if ((uint64_t)until < sel->hi)
+			sel->hi = (uint64_t)until;
+	}
+	return 0;
+}
+
+static int
+find_sid(struct select *sel, struct reader *rd)
+{
+	struct bind b;
+	int64_t sid = 0;
+
+	rd_start(rd, RD_SID, &b);
+	bind_blob(&b, sel->q.session, sizeof(sel->q.session));
+	if (rd_value(rd, RD_SID, &b, &sid) == -1)
+		return -1;
+	sel->sid = (uint64_t)sid;
+	return 0;
+}
+
+static int
+find_method(struct select *sel, struct reader *rd)
+{
+	struct bind b;
+
+	rd_start(rd, RD_NAME_ID, &b);
+	bind_text(&b, sel->q.method);
+	return rd_value(rd, RD_NAME_ID, &b, &sel->method) == -1 ? -1 : 0;
+}
+
+/* The index that leaves least to look at: errors are few, a session is
+ * seldom longer than what a method has in all sessions. */
+static enum rd
+choose(const struct query *q)
+{
+	if ((q->flags & ERRORS) != 0)
+		return RD_BY_ERRORS;
+	if ((q->flags & QF_SESSION) != 0)
+		return RD_BY_SESSION;
+	if (q->method[0] != '\0')
+		return RD_BY_METHOD;
+	return RD_MESSAGES;
+}
+
+int
+select_plan(struct select *sel, struct reader *rd)
+{
+	const struct query *q = &sel->q;
+
+	if ((q->kind == Q_SESSION || (q->flags & QF_SESSION) != 0) &&
+	    find_sid(sel, rd) == -1)
+		return -1;
+	sel->lo = q->after + 1;
+	sel->hi = INT64_MAX - 1;
+	if (q->before != 0 && q->before - 1 < sel->hi)
+		sel->hi = q->before - 1;
+	if (q->kind != Q_MESSAGES)
+		return 0;
+	if (sel->hi > rd->last)
+		sel->hi = rd->last;
+	if (q->method[0] != '\0' && find_method(sel, rd) == -1)
+		return -1;
+	if (time_bounds(sel, rd) == -1)
+		return -1;
+	sel->plan = choose(q);
+	if (sel->ascending)
+		sel->plan = (enum rd)(sel->plan + 1);
+	if ((q->flags & QF_SESSION) != 0 && sel->sid == 0)
+		sel->done = true; /* no such session: no messages */
+	return 0;
+}
+
+/* --- the filters --- */
+
+static bool
+wanted_flags(const struct query *q, sqlite3_stmt *row)
+{
+	uint32_t flags = (uint32_t)sqlite3_column_int64(row, C_FLAGS);
+
+	if ((q->flags & QF_DIR) != 0 &&
+	    sqlite3_column_int(row, C_DIR) != q->dir)
+		return false;
+	if ((q->flags & ERRORS) != 0 &&
+	    !((q->flags & QF_ERRORS_PARSE) != 0 &&
+		(flags & MF_PARSE_ERROR) != 0) &&
+	    !((q->flags & QF_ERRORS_POOL) != 0 && (flags & MF_ERROR) != 0))
+		return false;
+	return (q->flags & QF_NO_RESPONSES) == 0 ||
+	    (flags & MF_RESPONSE) == 0 ||
+	    sqlite3_column_int64(row, C_PAIR) == 0;
+}
+
+static bool
+wanted_method(const struct select *sel, struct reader *rd, sqlite3_stmt *row)
+{
+	if (sel->q.method[0] == '\0')
+		return true;
+	if (sqlite3_column_type(row, C_METHOD) == SQLITE_INTEGER)
+		return sqlite3_column_int64(row, C_METHOD) == sel->method;
+	return strcmp(reader_name(rd, row, C_METHOD), sel->q.method) == 0;
+}
+
+static bool
+wanted_time(const struct query *q, const struct reader *rd, sqlite3_stmt *row)
+{
+	int64_t us;
+
+	if (q->since_us == 0 && q->until_us == 0)
+		return true;
+	us = reader_real_us(rd, (uint64_t)sqlite3_column_int64(row, C_POS),
+	    sqlite3_column_int64(row, C_TS));
+	return (q->since_us == 0 || us >= q->since_us) &&
+	    (q->until_us == 0 || us <= q->until_us);
+}
+
+/* The bytes of a message: in its row, or in a body that several share. */
+static int
+row_raw(struct reader *rd, sqlite3_stmt *row, int body_col, enum rd n,
+    const uint8_t **raw, uint32_t *len)
+{
+	struct bind b;
+	struct col c;
+	size_t size;
+	int r;
+
+	col_init(&c, row, body_col + 1);
+	if (sqlite3_column_type(row, body_col) == SQLITE_NULL) {
+		*raw = col_blob(&c, &size);
+		*len = (uint32_t)size;
+		return 0;
+	}
+	rd_start(rd, n, &b);
+	bind_int(&b, sqlite3_column_int64(row, body_col));
+	r = rd_step(rd, n, &b);
+	*raw = (const uint8_t *)"";
+	*len = 0;
+	if (r == 1) {
+		col_init(&c, b.q, 0);
+		*raw = col_blob(&c, &size);
+		*len = (uint32_t)size;
+	}
+	return r == -1 ? -1 : 0;
+}
+
+static int
+wanted_text(struct select *sel, struct reader *rd, sqlite3_stmt *row)
+{
+	struct body_memo *memo = NULL;
+	const uint8_t *raw;
+	uint32_t len;
+	int64_t body;
+
+	if (sel->q.text[0] == '\0')
+		return 1;
+	if (sqlite3_column_type(row, C_BODY) != SQLITE_NULL) {
+		body = sqlite3_column_int64(row, C_BODY);
+		memo = &sel->memo[body & (BODY_MEMO - 1)];
+		if (memo->body == body)
+			return memo->within;
+		memo->body = 0;
+	}
+	if (row_raw(rd, row, C_BODY, RD_BODY, &raw, &len) == -1)
+		return -1;
+	if (memo == NULL)
+		return text_within(raw, len, sel->q.text);
+	memo->within = text_within(raw, len, sel->q.text);
+	memo->body = sqlite3_column_int64(row, C_BODY);
+	return memo->within;
+}
+
+/* 1 wanted, 0 not, -1 error.  The cheap ones first. */
+static int
+wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
+{
+	const struct query *q = &sel->q;
+	uint64_t sid = (uint64_t)sqlite3_column_int64(row, C_SESSION);
+	int r;
+
+	if ((q->flags & QF_SESSION) != 0 && sid != sel->sid)
+		return 0;
+	if (!wanted_flags(q, row) || !wanted_method(sel, rd, row) ||
+	    !wanted_time(q, rd, row))
+		return 0;
+	r = reader_visible(rd, sel->at, sid);
+	return r == 1 ? wanted_text(sel, rd, row) : r;
+}
+
+/* --- the row --- */
+
+static int
+fill_session(struct message_rec *m, struct reader *rd, int64_t sid)
+{
+	struct bind b;
+	struct col c;
+	char peer[64];
+	int r;
+
+	rd_start(rd, RD_WHO, &b);
+	bind_int(&b, sid);
+	r = rd_step(rd, RD_WHO, &b);
+	if (r != 1)
+		return r;
+	col_init(&c, b.q, 0);
+	col_fixed(&c, m->session, sizeof(m->session));
+	col_text(&c, peer, sizeof(peer));
+	col_text(&c, m->peer, sizeof(m->peer));
+	if (m->dir != DIR_POOL_TO_MINER)
+		memcpy(m->peer, peer, sizeof(m->peer));
+	rd_reset(rd, RD_WHO);
+	return 0;
+}
+
+/* The answer of a request, when it is still there. */
+static int
+fill_response(struct message_rec *m, struct reader *rd)
+{
+	struct bind b;
+	int r;
+
+	rd_start(rd, RD_RESPONSE, &b);
+	bind_int(&b, (int64_t)m->pair);
+	r = rd_step(rd, RD_RESPONSE, &b);
+	if (r != 1)
+		return r;
+	r = reader_visible(rd, m->pair, (uint64_t)sqlite3_column_int64(b.q, 1));
+	if (r != 1)
+		return r;
+	m->resp_ts_us = reader_real_us(rd, m->pair,
+	    sqlite3_column_int64(b.q, 0));
+	return row_raw(rd, b.q, 2, RD_BODY_RESPONSE, &m->resp_raw,
+	    &m->resp_len);
+}
+
+static void
+fill_times(struct message_rec *m, const struct reader *rd, sqlite3_stmt *row)
+{
+	int64_t ts = sqlite3_column_int64(row, C_TS);
+
+	m->ts_recv_us = reader_real_us(rd, m->pos, ts);
+	if (sqlite3_column_type(row, C_FWD) != SQLITE_NULL)
+		m->ts_fwd_us = reader_real_us(rd, m->pos,
+		    ts + sqlite3_column_int64(row, C_FWD));
+	m->latency_us = -1;
+	if (sqlite3_column_type(row, C_LATENCY) != SQLITE_NULL)
+		m->latency_us = sqlite3_column_int64(row, C_LATENCY) / 1000;
+}
+
+static int
+fill(struct message_rec *m, const struct select *sel, struct reader *rd,
+    sqlite3_stmt *row)
+{
+	struct col c;
+
+	memset(m, 0, sizeof(*m));
+	m->pos = (uint64_t)sqlite3_column_int64(row, C_POS);
+	m->dir = (uint8_t)sqlite3_column_int(row, C_DIR);
+	m->flags = (uint32_t)sqlite3_column_int64(row, C_FLAGS);
+	m->size = (uint32_t)sqlite3_column_int64(row, C_SIZE);
+	m->pair = (uint64_t)sqlite3_column_int64(row, C_PAIR);
+	fill_times(m, rd, row);
+	snprintf(m->method, sizeof(m->method), "%s",
+	    reader_name(rd, row, C_METHOD));
+	snprintf(m->protocol, sizeof(m->protocol), "%s",
+	    reader_name(rd, row, C_PROTOCOL));
+	col_init(&c, row, C_ID);
+	col_text(&c, m->jsonrpc_id, sizeof(m->jsonrpc_id));
+	col_init(&c, row, C_ERROR);
+	col_text(&c, m->parse_error, sizeof(m->parse_error));
+	if (fill_session(m, rd, sqlite3_column_int64(row, C_SESSION)) == -1 ||
+	    row_raw(rd, row, C_BODY, RD_BODY, &m->raw, &m->raw_len) == -1)
+		return -1;
+	if ((sel->q.flags & QF_WITH_RESPONSE) != 0 && m->pair != 0 &&
+	    (m->flags & MF_REQUEST) != 0)
+		return fill_response(m, rd);
+	return 0;
+}
+
+/* Gives the row out: 1 when the slice ends, 0, -1 error. */
+static int
+emit(struct select *sel, struct reader *rd, sqlite3_stmt *row)
+{
+	struct message_rec m;
+
+	if (sel->skip > 0) {
+		sel->skip--;
+		return 0;
+	}
+	if (fill(&m, sel, rd, row) == -1)
+		return -1;
+	return select_took(sel, sel->ops->message(sel->arg, &m));
+}
+
+static void
+bind_method(const struct select *sel, struct bind *b)
+{
+	if (sel->method != 0)
+		bind_int(b, sel->method);
+	else
+		bind_text(b, sel->q.method);
+}
+
+static void
+start(struct select *sel, struct reader *rd, struct bind *b)
+{
+	uint64_t lo = sel->lo > rd->floor ? sel->lo : rd->floor;
+
+	rd_start(rd, sel->plan, b);
+	bind_int(b, (int64_t)lo);
+	bind_int(b, (int64_t)sel->hi);
+	if (sel->plan == RD_BY_SESSION || sel->plan == RD_BY_SESSION_ASC)
+		bind_int(b, (int64_t)sel->sid);
+	if (sel->plan == RD_BY_METHOD || sel->plan == RD_BY_METHOD_ASC)
+		bind_method(sel, b);
+}
+
+static void
+looked_at(struct select *sel, uint64_t pos)
+{
+	sel->at = pos;
+	if (sel->ascending)
+		sel->lo = pos + 1;
+	else
+		sel->hi = pos - 1;
+}
+
+/* It could not be read: the next slice begins with it. */
+static void
+look_again(struct select *sel)
+{
+	if (sel->ascending)
+		sel->lo = sel->at;
+	else
+		sel->hi = sel->at;
+}
+
+int
+select_messages(struct select *sel, struct reader *rd, int64_t until)
+{
+	unsigned looked = 0;
+	struct bind b;
+	int r, w;
+
+	if (sel->lo > sel->hi)
+		return 0;
+	start(sel, rd, &b);
+	while ((r = rd_step(rd, sel->plan, &b)) == 1) {
+		looked_at(sel, (uint64_t)sqlite3_column_int64(b.q, C_POS));
+		w = wanted(sel, rd, b.q);
+		if (w == 1)
+			w = emit(sel, rd, b.q);
+		if (w == -1)
+			look_again(sel);
+		if (w != 0)
+			return w;
+		if (++looked % 64 == 0 && ms_now() >= until)
+			return 1;
+	}
+	return r;
+}
+
+int
+select_message(struct select *sel, struct reader *rd)
+{
+	struct bind b;
+	int r, w;
+
+	sel->at = sel->q.pos;
+	rd_start(rd, RD_MESSAGES, &b);
+	bind_int(&b, (int64_t)sel->q.pos);
+	bind_int(&b, (int64_t)sel->q.pos);
+	r = rd_step(rd, RD_MESSAGES, &b);
+	if (r == -1)
+		return -1;
+	w = r == 0 ? 0 :
+		     reader_visible(rd, sel->q.pos,
+			 (uint64_t)sqlite3_column_int64(b.q, C_SESSION));
+	if (w == 1)
+		w = emit(sel, rd, b.q);
+	else if (w == 0) {
+		sel->status = 1;
+		sel->why = "no such message";
+	}
+	sel->done = w != -1;
+	return w == -1 ? -1 : 0;
+}
