@@ -1,0 +1,381 @@
+/*
+ * captured: what relayd forwarded comes here as copies and becomes messages
+ * in a store.
+ *
+ * It keeps the right to read and write beneath the state directory, and
+ * nothing else: no socket but its channels, which are with relayd (the tap),
+ * with control (the feed, counters) and with both lanes of the query role
+ * (HOLD).  All that it reads of miners and pools is hostile, all that it
+ * does may fail, and nothing of either may reach the relay: relayd sends
+ * into a socket that it does not wait for.
+ *
+ *	tap_in.c	the channel from relayd
+ *	ingest.c	entries; message.c, commit.c, restore.c beside it
+ *	feed.c		viewers
+ *	hold.c		checkpoints
+ */
+#include <sys/stat.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "captured/capture.h"
+#include "captured/feed.h"
+#include "captured/hold.h"
+#include "captured/ingest.h"
+#include "captured/tap_in.h"
+#include "common/log.h"
+
+#define DRAIN_MS 1000
+
+struct capture {
+	struct proc *proc;
+	struct capture_conf conf, next;
+	bool have_next;
+	struct sandbox_path path;
+	struct ingest ingest;
+	bool open; /* the store is */
+	struct tap_in *tap;
+	struct hold *hold;
+	struct feed feed;
+	struct ipc *control;
+	struct event *second;
+};
+
+/* --- configuration --- */
+
+static void
+conf_begin(void *arg)
+{
+	struct capture *c = arg;
+
+	c->have_next = false;
+}
+
+static void
+on_conf_capture(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct capture *c = arg;
+
+	capture_conf_get(&m->cur, &c->next);
+	if (msg_end(&m->cur) == -1) {
+		ipc_bad(ipc, m, "malformed");
+		return;
+	}
+	c->have_next = true;
+}
+
+static int
+conf_prepare(void *arg, char *why, size_t size)
+{
+	struct capture *c = arg;
+
+	if (!c->have_next || c->next.dir[0] != '/') {
+		snprintf(why, size, "no state directory was named");
+		return -1;
+	}
+	if (c->open && strcmp(c->next.dir, c->conf.dir) != 0) {
+		snprintf(why, size, "another state directory needs a restart");
+		return -1;
+	}
+	return 0;
+}
+
+static void
+conf_commit(void *arg)
+{
+	struct capture *c = arg;
+
+	c->conf = c->next;
+	if (c->conf.commit_rows == 0)
+		c->conf.commit_rows = 1;
+	if (c->hold != NULL)
+		hold_conf(c->hold, c->conf.wal_bytes, c->conf.hold_ms);
+	if (c->open)
+		ingest_conf(&c->ingest, &c->conf);
+}
+
+/* --- after each round of work --- */
+
+static void
+on_turn(void *arg)
+{
+	struct capture *c = arg;
+
+	hold_check(c->hold);
+	if (!c->feed.subscribed)
+		return;
+	feed_flush(&c->feed, store_committed(c->ingest.store), clock_ns());
+	if (feed_waiting(&c->feed))
+		tap_in_again(c->tap);
+}
+
+static void
+on_second(evutil_socket_t fd, short what, void *arg)
+{
+	struct capture *c = arg;
+
+	if (!c->open)
+		return;
+	tap_in_commit(c->tap, false);
+	if (store_idle(c->ingest.store) == -1)
+		log_debug("the store: %s", store_error(c->ingest.store));
+	on_turn(c);
+}
+
+static void
+on_message(void *arg, const struct message_rec *r)
+{
+	struct capture *c = arg;
+
+	feed_message(&c->feed, r);
+}
+
+static void
+on_reset(void *arg)
+{
+	struct capture *c = arg;
+
+	feed_store(&c->feed, store_id(c->ingest.store), c->ingest.last_pos);
+}
+
+/* --- control --- */
+
+static void
+on_subscribe(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct capture *c = arg;
+
+	if (!c->open) {
+		ipc_bad(ipc, m, "too early");
+		return;
+	}
+	feed_subscribe(&c->feed, ipc, m->id, c->ingest.last_pos,
+	    store_committed(c->ingest.store), c->ingest.first_committed);
+	c->ingest.on_message = on_message;
+}
+
+static void
+on_stats(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct capture *c = arg;
+	struct stats *st;
+	struct mbuf body;
+
+	st = calloc(1, sizeof(*st));
+	if (st == NULL || !c->open) {
+		free(st);
+		ipc_bad(ipc, m, "too early, or out of memory");
+		return;
+	}
+	tap_in_stats(c->tap, st);
+	ingest_stats(&c->ingest, st);
+	stats_add(st, "feed.subscribed", c->feed.subscribed);
+	stats_add(st, "feed.batches", c->feed.batches);
+	stats_add(st, "feed.messages", c->feed.messages);
+	stats_add(st, "feed.skipped", c->feed.skipped);
+	hold_stats(c->hold, st);
+	mbuf_init(&body);
+	stats_put(&body, st);
+	if (ipc_send(ipc, MSG_CAPTURE_STATS, m->id, -1, &body) == -1)
+		log_warn("CAPTURE_STATS");
+	mbuf_free(&body);
+	free(st);
+}
+
+static void
+on_control_end(struct ipc *ipc, int err, void *arg)
+{
+	struct capture *c = arg;
+
+	feed_unsubscribe(&c->feed, ipc);
+	if (!c->feed.subscribed)
+		c->ingest.on_message = NULL;
+	if (c->control == ipc)
+		c->control = NULL;
+	ipc_free(ipc);
+}
+
+static void
+on_control_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
+{
+	if (ipc_bad_count(ipc) == 1)
+		log_warnx("control sent message %u: %s", type, why);
+}
+
+static const struct ipc_handler control_handlers[] = {
+	{ MSG_FEED_SUBSCRIBE, on_subscribe },
+	{ MSG_REQ_CAPTURE_STATS, on_stats },
+	{ MSG_NONE, NULL },
+};
+
+static const struct ipc_ops control_ops = {
+	.handlers = control_handlers,
+	.on_end = on_control_end,
+	.on_bad = on_control_bad,
+};
+
+static void
+control_peer(struct capture *c, int fd)
+{
+	struct ipc *old = c->control;
+
+	if (old != NULL)
+		on_control_end(old, 0, c);
+	c->control = ipc_new(proc_base(c->proc), fd, ROLE_CAPTURE, ROLE_CONTROL,
+	    &control_ops, c);
+	if (c->control == NULL) {
+		log_warn("no channel to control");
+		return;
+	}
+	ipc_set_limit(c->control, 4u << 20);
+	if (!c->open)
+		ipc_pause(c->control);
+}
+
+/* --- the life of the role --- */
+
+static void
+on_late(void *arg, enum role role)
+{
+	struct capture *c = arg;
+	struct mbuf body;
+
+	mbuf_init(&body);
+	msg_put_u32(&body, role);
+	if (ipc_send(proc_supervisor(c->proc), MSG_HOLD_LATE, 0, -1, &body) ==
+	    -1)
+		log_warn("HOLD_LATE");
+	mbuf_free(&body);
+}
+
+/* Whatever comes first, a peer or the start. */
+static void
+make_parts(struct capture *c, struct proc *proc)
+{
+	if (c->proc != NULL)
+		return;
+	c->proc = proc;
+	feed_init(&c->feed);
+	c->tap = tap_in_new(proc_base(proc), on_turn, c);
+	c->hold = hold_new(proc_base(proc), on_late, c);
+	c->second = event_new(proc_base(proc), -1, EV_PERSIST, on_second, c);
+	if (c->tap == NULL || c->hold == NULL || c->second == NULL)
+		fatalx("out of memory");
+}
+
+static void
+start(struct proc *proc, void *arg)
+{
+	struct capture *c = arg;
+
+	make_parts(c, proc);
+	hold_conf(c->hold, c->conf.wal_bytes, c->conf.hold_ms);
+	umask(027);
+}
+
+static void
+sandbox(struct sandbox *box, void *arg)
+{
+	struct capture *c = arg;
+
+	c->path.path = c->conf.dir;
+	c->path.rights = SB_PATH_READ | SB_PATH_WRITE | SB_PATH_READDIR;
+	box->promises = SB_STDIO | SB_PASSFD | SB_RPATH | SB_WPATH | SB_CPATH;
+	box->paths = &c->path;
+	box->npaths = 1;
+}
+
+/* The store is opened with the rights that will write it. */
+static void
+serve(struct proc *proc, void *arg)
+{
+	struct capture *c = arg;
+	struct timeval second = { 1, 0 };
+	char err[512];
+
+	if (ingest_open(&c->ingest, &c->conf, err, sizeof(err)) == -1)
+		fatalx("the store in %s: %s", c->conf.dir, err);
+	c->open = true;
+	c->ingest.on_reset = on_reset;
+	c->ingest.arg = c;
+	feed_store(&c->feed, store_id(c->ingest.store), c->ingest.last_pos);
+	hold_store(c->hold, c->ingest.store);
+	tap_in_start(c->tap, &c->ingest);
+	if (c->control != NULL)
+		ipc_resume(c->control);
+	event_add(c->second, &second);
+}
+
+static void
+peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
+{
+	struct capture *c = arg;
+
+	make_parts(c, proc);
+	if (role == ROLE_RELAY)
+		tap_in_peer(c->tap, fd);
+	else if (role == ROLE_CONTROL)
+		control_peer(c, fd);
+	else if (role == ROLE_QUERY_PAGE || role == ROLE_QUERY_SEARCH)
+		hold_lane(c->hold, role, fd);
+	else
+		close(fd);
+}
+
+static void
+shut_down(struct proc *proc, void *arg)
+{
+	struct capture *c = arg;
+
+	/* The order and the end of who gave it may both come. */
+	if (c->tap == NULL)
+		return;
+	if (c->open) {
+		tap_in_drain(c->tap, DRAIN_MS);
+		hold_store(c->hold, NULL);
+		c->open = false;
+		ingest_close(&c->ingest);
+	}
+	tap_in_free(c->tap);
+	c->tap = NULL;
+	hold_free(c->hold);
+	ipc_free(c->control);
+	feed_free(&c->feed);
+	event_free(c->second);
+	proc_exit(proc, 0);
+}
+
+static const struct ipc_handler handlers[] = {
+	{ MSG_CONF_CAPTURE, on_conf_capture },
+	{ MSG_NONE, NULL },
+};
+
+static const struct proc_role role = {
+	.role = ROLE_CAPTURE,
+	.name = "captured",
+	.keeps_files = true,
+	.handlers = handlers,
+	.conf_begin = conf_begin,
+	.conf_prepare = conf_prepare,
+	.conf_commit = conf_commit,
+	.start = start,
+	.sandbox = sandbox,
+	.serve = serve,
+	.peer = peer,
+	.shutdown = shut_down,
+};
+
+const struct proc_role *
+capture_role(void)
+{
+	return &role;
+}
+
+void *
+capture_new(void)
+{
+	return calloc(1, sizeof(struct capture));
+}

@@ -1,0 +1,40 @@
+/*
+ * The feed: messages to a subscriber as soon as they are parsed, in batches,
+ * never waiting for it.  What does not fit is skipped; each batch says which
+ * position was before it, so the subscriber sees that and asks the query
+ * role.
+ */
+#ifndef CAPTURED_FEED_H
+#define CAPTURED_FEED_H
+
+#include "common/ipc.h"
+#include "common/record.h"
+
+struct feed {
+	struct ipc *ipc; /* to the subscriber, not ours; NULL none */
+	bool subscribed;
+	bool reset_told; /* of what an earlier captured gave out in vain */
+	uint8_t store_id[16];
+	struct mbuf records; /* of the batch that is being built */
+	struct mbuf out;
+	struct feed_head head;
+	uint64_t prev; /* position before the next message */
+	uint64_t sent_ns;
+	uint64_t batches, messages, skipped;
+};
+
+void feed_init(struct feed *);
+void feed_free(struct feed *);
+/* A subscriber; told where it is, and once what to forget. */
+void feed_subscribe(struct feed *, struct ipc *, uint32_t id, uint64_t last,
+    uint64_t committed, uint64_t reset_to);
+void feed_unsubscribe(struct feed *, const struct ipc *);
+/* Another store, or a start: its id, and the last position given out. */
+void feed_store(struct feed *, const uint8_t id[16], uint64_t last);
+void feed_message(struct feed *, const struct message_rec *);
+/* Sends what there is when it is time. */
+void feed_flush(struct feed *, uint64_t committed, uint64_t now_ns);
+/* Something waits to be sent. */
+bool feed_waiting(const struct feed *);
+
+#endif
