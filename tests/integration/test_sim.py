@@ -1,6 +1,8 @@
 """The simulators by themselves: pool, miner and player judge all the other
 tests, so they are held against each other and against real blocks first."""
 import json
+import resource
+import signal
 import socket
 
 import pytest
@@ -197,22 +199,95 @@ def test_many_connections(pool, miner):
     assert p.json()["peak"] == 1000
 
 
+@pytest.mark.long
+def test_ten_thousand_connections(pool, miner):
+    n = min(10000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100)
+    p = pool("--difficulty", "1e-8", "--job-interval", "2",
+             "--block-interval", "5")
+    m = miner(p.host, p.port, "--connections", n, "--rate", "0.2",
+              "--duration", 12)
+    m.expect(f"^connected {n}$", 60)
+    assert m.wait(60) == 0, m.json()
+    got = m.json()
+    assert got["answers"] == got["submits"] > n / 10
+    p.stop()
+    assert p.json()["peak"] == n
+
+
 def test_reconnect(pool, miner):
     """After client.reconnect, an RST and a FIN the miner is there again."""
     p = pool("--difficulty", "1e-8", "--last-words", '{"id":null}')
     m = miner(p.host, p.port, "--connections", 2, "--rate", 50,
               "--reconnect")
     m.expect("^connected 2$")
-    seen = 2
-    for command in ("reconnect", "rst", "fin"):
+    for command, seen in (("reconnect", 4), ("rst", 6), ("fin", 8)):
+        assert p.ask(command)[0] == "ok"
+        hs.wait_for(lambda: p.ask("connections").string ==
+                    f"ok connections {seen}", f"{seen} connections")
         hs.wait_for(lambda: p.ask("notify").string == "ok notify 2",
-                    "two clients")
-        assert p.ask(command).string == f"ok {command} 2"
-        seen += 2
-    hs.wait_for(lambda: p.ask("notify").string == "ok notify 2", "return")
+                    "the old ones gone")
     assert m.stop() == 0
-    assert m.json()["connects"] >= seen
+    assert m.json()["connects"] == 8
     assert p.stop() == 0
+
+
+def test_reconnect_leads_elsewhere(pool, miner):
+    """By SIGUSR1, to another pool, which may well be on IPv6."""
+    q = pool("--listen", "::1", "--difficulty", "1e-8")
+    p = pool("--difficulty", "1e-8", "--reconnect", f"[::1]:{q.port}")
+    m = miner(p.host, p.port, "--rate", 50, "--reconnect")
+    m.expect("^connected 1$")
+    p.send_signal(signal.SIGUSR1)
+    hs.wait_for(lambda: q.ask("notify").string == "ok notify 1", "arrival")
+    assert m.stop() == 0
+    assert m.json()["connects"] == 2
+
+
+def test_latency_is_added(pool, miner):
+    p = pool("--difficulty", "1e-8", "--latency", 40)
+    status, got = run(miner, p, "--shares", 5, "--rate", 0, "--depth", 1)
+    assert status == 0 and got["latency_us"]["p50"] >= 40000
+
+
+def test_silent_pool(pool):
+    p = pool("--silent")
+    with socket.create_connection((p.host, p.port)) as s:
+        s.sendall(b'{"id":1,"method":"mining.ping"}\n')
+        hs.wait_for(lambda: p.ask("lines").string == "ok lines 1", "ping")
+        p.ask("silent off")
+        s.sendall(b'{"id":2,"method":"mining.ping"}\n')
+        s.shutdown(socket.SHUT_WR)
+        answers, _ = hs.recv_all(s)
+    assert answers == b'{"id":2,"result":"pong","error":null}\n'
+
+
+def test_slow_reader_pushes_back(pool):
+    p = pool("--slow-read", 1000)
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        s.connect((p.host, p.port))
+        s.setblocking(False)
+        sent = 0
+        with pytest.raises(BlockingIOError):
+            while sent < 4 << 20:
+                sent += s.send(b"x" * 4096)
+    assert 0 < sent < 1 << 20
+
+
+def test_one_client_too_many(pool):
+    p = pool("--max-clients", 1)
+    with socket.create_connection((p.host, p.port)):
+        hs.wait_for(lambda: p.ask("notify").string == "ok notify 1", "client")
+        with socket.create_connection((p.host, p.port)) as s:
+            assert hs.recv_all(s)[0] == b""
+    p.stop()
+    assert p.json()["refused"] == 1
+
+
+def test_refused_worker(pool, miner):
+    p = pool("--users", "bc1q")
+    status, got = run(miner, p, "--worker", "someone.else", "--shares", 1)
+    assert status == 1 and got["refused"] == 1 and got["submits"] == 0
 
 
 def test_last_words_arrive_before_the_reset(pool):

@@ -12,6 +12,7 @@
  *	rst [TEXT]		last words, then RST
  *	fin			FIN, and what still comes is thrown away
  *	silent on|off		answers no more
+ *	connections, lines	answers with how many there were in all
  */
 #include <sys/stat.h>
 #include <stdio.h>
@@ -84,21 +85,27 @@ act_message(struct client *c, const char *arg)
 	    arg);
 }
 
-/* arg: "HOST:PORT", or nothing for "where you are". */
+/* arg: "HOST:PORT" (brackets are only for reading it), or nothing for "where
+ * you are". */
 static void
 act_reconnect(struct client *c, const char *arg)
 {
-	const char *colon = strrchr(arg, ':');
+	const char *colon = strrchr(arg, ':'), *end = colon;
 
-	if (colon == NULL)
+	if (colon == NULL) {
 		sim_conn_printf(&c->conn,
-		    "{\"id\":null,\"method\":"
-		    "\"client.reconnect\",\"params\":[]}\n");
-	else
-		sim_conn_printf(&c->conn,
-		    "{\"id\":null,\"method\":"
-		    "\"client.reconnect\",\"params\":[\"%.*s\",%s,0]}\n",
-		    (int)(colon - arg), arg, colon + 1);
+		    "{\"id\":null,\"method\":\"client.reconnect\","
+		    "\"params\":[]}\n");
+		return;
+	}
+	if (*arg == '[' && end > arg && end[-1] == ']') {
+		arg++;
+		end--;
+	}
+	sim_conn_printf(&c->conn,
+	    "{\"id\":null,\"method\":\"client.reconnect\","
+	    "\"params\":[\"%.*s\",%s,0]}\n",
+	    (int)(end - arg), arg, colon + 1);
 }
 
 static void
@@ -154,6 +161,18 @@ cmd_silent(struct pool *p, const char *arg)
 	return (int)p->count.live;
 }
 
+static int
+cmd_connections(struct pool *p, const char *arg)
+{
+	return (int)p->count.connections;
+}
+
+static int
+cmd_lines(struct pool *p, const char *arg)
+{
+	return (int)p->count.lines;
+}
+
 /* A handler of its own, or what happens to each client. */
 static const struct {
 	const char *name;
@@ -165,6 +184,8 @@ static const struct {
 	{ "difficulty", cmd_difficulty, NULL },
 	{ "mask", cmd_mask, NULL },
 	{ "silent", cmd_silent, NULL },
+	{ "connections", cmd_connections, NULL },
+	{ "lines", cmd_lines, NULL },
 	{ "extranonce", NULL, act_extranonce },
 	{ "reconnect", NULL, act_reconnect },
 	{ "message", NULL, act_message },

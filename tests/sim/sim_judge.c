@@ -200,10 +200,22 @@ struct sim_terms *
 sim_judge_terms(const struct sim_judge *j, struct sim_seat *s)
 {
 	if (s->now.from <= j->seq) {
-		s->before = s->now;
+		memmove(s->before + 1, s->before,
+		    sizeof(s->before) - sizeof(s->before[0]));
+		s->before[0] = s->now;
 		s->now.from = j->seq + 1;
 	}
 	return &s->now;
+}
+
+static const struct sim_terms *
+terms_for(const struct sim_seat *s, uint64_t seq)
+{
+	const struct sim_terms *t = &s->now;
+
+	for (int i = 0; i < SIM_TERMS && seq < t->from; i++)
+		t = &s->before[i];
+	return t;
 }
 
 static struct sim_given *
@@ -271,7 +283,7 @@ sim_judge_submit(struct sim_judge *j, const struct sim_seat *s,
 	f->required = s->now.difficulty;
 	if (g == NULL)
 		return SIM_UNKNOWN_JOB;
-	t = g->seq >= s->now.from ? &s->now : &s->before;
+	t = terms_for(s, g->seq);
 	if (sub->en2.len != t->en2_len)
 		return SIM_NONCE2;
 	v = judge_version(j, s, &g->job, sub, &version);

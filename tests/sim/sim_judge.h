@@ -47,8 +47,10 @@ struct sim_terms {
 	size_t en2_len;
 };
 
+#define SIM_TERMS 4 /* earlier ones, for shares of earlier jobs */
+
 struct sim_seat {
-	struct sim_terms now, before;
+	struct sim_terms now, before[SIM_TERMS]; /* latest first */
 	uint32_t mask; /* version bits that are the client's; 0 none */
 	uint32_t pool_mask;
 };
