@@ -255,7 +255,7 @@ class HashScope(Target):
         for d in (self.run_dir, self.state_dir):
             d.mkdir(parents=True)
         conf = self.home / "hashscope.conf"
-        conf.write_text("" if self.capture else "capture off\n")
+        conf.write_text("" if self.capture else "capture { enabled no }\n")
         conf.chmod(0o600)
         env = dict(
             os.environ,
@@ -310,7 +310,7 @@ class HashScope(Target):
         return (
             int(s["capture"]["messages_committed"]),
             int(s["capture"]["gaps"]),
-            int(s["tap"]["dropped_bytes"]),
+            int(s["tap"]["lost_bytes"]),
         )
 
     def stop(self):
