@@ -1,0 +1,143 @@
+/*
+ * The program: options, the command line understood, the connection, and
+ * the one command that was asked for.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hashscopectl/ctl.h"
+
+static int (*const commands[ACT_MAX])(struct ctl *) = {
+	[ACT_SUMMARY] = show_summary,
+	[ACT_SESSIONS] = show_sessions,
+	[ACT_SESSION] = show_session,
+	[ACT_MESSAGES] = show_messages,
+	[ACT_MESSAGE] = show_message,
+	[ACT_PROCESSES] = show_processes,
+	[ACT_CONFIG] = show_config,
+	[ACT_MONITOR] = monitor,
+	[ACT_DISCONNECT] = act_disconnect,
+	[ACT_DRAIN] = act_drain,
+	[ACT_RELOAD] = act_reload,
+	[ACT_LOG] = act_log,
+};
+
+int
+ctl_no(const char *text)
+{
+	char buf[1024];
+
+	text_escape(buf, sizeof(buf), text, strlen(text));
+	fflush(stdout);
+	fprintf(stderr, "hashscopectl: %s\n", buf);
+	return EXIT_NO;
+}
+
+int
+ctl_away(const struct ctl *c)
+{
+	ctl_no(c->client.error);
+	return EXIT_AWAY;
+}
+
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int
+usage(void)
+{
+	fputs("usage: hashscopectl [-j] [-s socket] command ...\n"
+	      "       hashscopectl -V\n"
+	      "       hashscopectl help\n",
+	    stderr);
+	return EXIT_USAGE;
+}
+
+/* The words as they were typed, up to and with the one that is wrong. */
+static void
+print_error(int argc, char *argv[], const struct grammar_error *err)
+{
+	char buf[256];
+	int i;
+
+	fputs("hashscopectl:", stderr);
+	for (i = 0; i < argc && i <= err->at; i++) {
+		text_escape(buf, sizeof(buf), argv[i], strlen(argv[i]));
+		fprintf(stderr, " %s", buf);
+	}
+	fprintf(stderr, ": %s\n", err->text);
+	if (err->expected != NULL) {
+		fputs("expected:\n", stderr);
+		grammar_help(stderr, err->expected);
+	}
+}
+
+static void
+print_help(const struct grammar_error *err)
+{
+	puts("hashscopectl [-j] [-s socket] command ...; words may be cut "
+	     "short.\nWhat may follow:");
+	grammar_help(stdout, err->expected);
+}
+
+static int
+run(struct ctl *c, const char *path, bool json, int64_t now)
+{
+	int code;
+
+	if (client_open(&c->client, path) == -1)
+		return ctl_away(c);
+	output_init(&c->out, json, now);
+	code = commands[c->cmd.action](c);
+	if (output_finish(&c->out) == -1 && code == EXIT_OK)
+		code = ctl_no("stdout does not take what is written");
+	client_close(&c->client);
+	return code;
+}
+
+int
+ctl_main(int argc, char *argv[])
+{
+	static struct ctl ctl;
+	struct grammar_error err;
+	const char *path = NULL;
+	bool json = false;
+	int64_t now = now_us();
+	int opt, r;
+
+	while ((opt = getopt(argc, argv, "+js:V")) != -1) {
+		switch (opt) {
+		case 'j':
+			json = true;
+			break;
+		case 's':
+			path = optarg;
+			break;
+		case 'V':
+			puts("hashscopectl " HS_VERSION);
+			return EXIT_OK;
+		default:
+			return usage();
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	r = grammar_parse(argc, argv, now, &ctl.cmd, &err);
+	if (r == -1) {
+		print_error(argc, argv, &err);
+		return EXIT_USAGE;
+	}
+	if (r == 1) {
+		print_help(&err);
+		return EXIT_OK;
+	}
+	return run(&ctl, path, json, now);
+}

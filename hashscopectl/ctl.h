@@ -1,0 +1,63 @@
+/*
+ * What the commands of hashscopectl share.
+ */
+#ifndef HASHSCOPECTL_CTL_H
+#define HASHSCOPECTL_CTL_H
+
+#include "hashscopectl/client.h"
+#include "hashscopectl/grammar.h"
+#include "hashscopectl/output.h"
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_NO = 1,    /* the answer is no, not found, failed */
+	EXIT_USAGE = 2, /* not understood */
+	EXIT_AWAY = 3,  /* HashScope cannot be reached */
+};
+
+struct ctl {
+	struct client client;
+	struct output out;
+	struct command cmd;
+};
+
+/* The program. */
+int ctl_main(int argc, char *argv[]);
+
+/* To stderr, with untrusted text escaped.  Return their exit code. */
+int ctl_no(const char *text);
+int ctl_away(const struct ctl *);
+
+/* Rows of an answer, kept until it is complete: nobody has to wait in
+ * HashScope while somebody reads slowly here. */
+struct rows {
+	struct mbuf *row;
+	size_t n, room;
+};
+
+void rows_init(struct rows *);
+void rows_clear(struct rows *);
+int rows_add(struct rows *, const struct answer *);
+
+/*
+ * Asks and collects rows until the end.  An exit code; *end is valid with
+ * EXIT_OK only.
+ */
+int ctl_query(struct ctl *, const struct query *, struct rows *,
+    struct query_end *end);
+
+/* Commands: exit codes. */
+int show_summary(struct ctl *);
+int show_sessions(struct ctl *);
+int show_session(struct ctl *);
+int show_messages(struct ctl *);
+int show_message(struct ctl *);
+int show_processes(struct ctl *);
+int show_config(struct ctl *);
+int monitor(struct ctl *);
+int act_disconnect(struct ctl *);
+int act_drain(struct ctl *);
+int act_reload(struct ctl *);
+int act_log(struct ctl *);
+
+#endif

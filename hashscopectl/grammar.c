@@ -1,0 +1,499 @@
+/*
+ * The grammar.  A place is a list of words, each with the argument that
+ * follows it, what it sets, and the place behind it.  Filters lead back to
+ * their own place: so they come in any order.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hashscopectl/grammar.h"
+
+enum arg {
+	ARG_NONE,
+	ARG_SESSION,
+	ARG_NUMBER,
+	ARG_SECONDS,
+	ARG_LIMIT,
+	ARG_WORD,
+	ARG_TEXT,
+	ARG_TIME,
+	ARG_MAX
+};
+
+enum set {
+	SET_NOTHING,
+	SET_ACTION,
+	SET_SESSION,
+	SET_DIR,
+	SET_FLAG,
+	SET_METHOD,
+	SET_TEXT,
+	SET_SINCE,
+	SET_UNTIL,
+	SET_BEFORE,
+	SET_AFTER,
+	SET_POS,
+	SET_LIMIT,
+	SET_SECONDS,
+	SET_VERBOSE
+};
+
+struct word {
+	const char *word; /* NULL: the argument alone */
+	enum arg arg;
+	enum set set;
+	unsigned value;
+	const struct place *next; /* NULL: the end */
+	const char *help;
+};
+
+struct place {
+	const struct word *words; /* ends with help NULL */
+	const struct place *also; /* said here as well */
+	bool may_end;
+};
+
+static const char *const arg_names[ARG_MAX] = {
+	[ARG_NONE] = "",
+	[ARG_SESSION] = "ID",
+	[ARG_NUMBER] = "ID",
+	[ARG_SECONDS] = "SECONDS",
+	[ARG_LIMIT] = "N",
+	[ARG_WORD] = "NAME",
+	[ARG_TEXT] = "WORD",
+	[ARG_TIME] = "TIME",
+};
+
+static const char *const arg_wants[ARG_MAX] = {
+	[ARG_NONE] = "nothing",
+	[ARG_SESSION] = "a session's id or its beginning",
+	[ARG_NUMBER] = "a message's id: a number from 1",
+	[ARG_SECONDS] = "seconds: a number from 0 to 86400",
+	[ARG_LIMIT] = "a number from 1 to 100000",
+	[ARG_WORD] = "a name of 1 to 63 bytes",
+	[ARG_TEXT] = "text of 1 to 255 bytes",
+	[ARG_TIME] = "a time: 2026-11-21T12:00:00Z, 12:00, or 10m for ten "
+		     "minutes ago",
+};
+
+static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
+    p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_drain, p_log, p_help;
+
+static const struct place p_session = {
+	.words =
+	    (const struct word[]){
+		{ NULL, ARG_SESSION, SET_SESSION, 0, NULL, "the session" },
+		{ 0 },
+	    },
+};
+
+static const struct place p_message = {
+	.words =
+	    (const struct word[]){
+		{ NULL, ARG_NUMBER, SET_POS, 0, NULL, "the message" },
+		{ 0 },
+	    },
+};
+
+/* clang-format off */
+static const struct word w_top[] = {
+	{ "show", ARG_NONE, SET_NOTHING, 0, &p_show,
+	    "look at what was seen and what runs" },
+	{ "monitor", ARG_NONE, SET_ACTION, ACT_MONITOR, &p_monitor,
+	    "messages as they come" },
+	{ "disconnect", ARG_NONE, SET_ACTION, ACT_DISCONNECT, &p_session,
+	    "end a session" },
+	{ "drain", ARG_NONE, SET_ACTION, ACT_DRAIN, &p_drain,
+	    "take no new miners, end the others" },
+	{ "reload", ARG_NONE, SET_ACTION, ACT_RELOAD, NULL,
+	    "read the configuration again" },
+	{ "log", ARG_NONE, SET_ACTION, ACT_LOG, &p_log,
+	    "how much is logged" },
+	{ "help", ARG_NONE, SET_ACTION, ACT_HELP, &p_help,
+	    "this; at the end of a line, what may follow there" },
+	{ 0 },
+};
+static const struct place p_top = { w_top, NULL, false };
+static const struct place p_help = { NULL, &p_top, true };
+
+static const struct word w_show[] = {
+	{ "summary", ARG_NONE, SET_ACTION, ACT_SUMMARY, NULL,
+	    "where to point a miner, and all counters" },
+	{ "sessions", ARG_NONE, SET_ACTION, ACT_SESSIONS, &p_sessions,
+	    "miners, newest first" },
+	{ "session", ARG_NONE, SET_ACTION, ACT_SESSION, &p_session,
+	    "one miner" },
+	{ "messages", ARG_NONE, SET_ACTION, ACT_MESSAGES, &p_messages,
+	    "what was said, newest first" },
+	{ "message", ARG_NONE, SET_ACTION, ACT_MESSAGE, &p_message,
+	    "one message and its answer" },
+	{ "processes", ARG_NONE, SET_ACTION, ACT_PROCESSES, NULL,
+	    "what runs, as whom, since when" },
+	{ "config", ARG_NONE, SET_ACTION, ACT_CONFIG, NULL,
+	    "the configuration in force" },
+	{ 0 },
+};
+static const struct place p_show = { w_show, NULL, false };
+
+static const struct word w_sessions[] = {
+	{ "live", ARG_NONE, SET_FLAG, QF_LIVE, &p_sessions,
+	    "those that are connected" },
+	{ "ended", ARG_NONE, SET_FLAG, QF_ENDED, &p_sessions,
+	    "those that are not" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_sessions, "no more than that" },
+	{ 0 },
+};
+static const struct place p_sessions = { w_sessions, NULL, true };
+
+static const struct word w_messages[] = {
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_messages,
+	    "of one session" },
+	{ "direction", ARG_NONE, SET_NOTHING, 0, &p_dir, "of one direction" },
+	{ "method", ARG_WORD, SET_METHOD, 0, &p_messages,
+	    "of one method, with the answers" },
+	{ "errors", ARG_NONE, SET_FLAG, QF_ERRORS_PARSE | QF_ERRORS_POOL,
+	    &p_errors, "broken messages and answers that say no" },
+	{ "text", ARG_TEXT, SET_TEXT, 0, &p_messages, "that contain this" },
+	{ "since", ARG_TIME, SET_SINCE, 0, &p_messages, "received then or later" },
+	{ "until", ARG_TIME, SET_UNTIL, 0, &p_messages, "received before" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_messages, "no more than that" },
+	{ "before", ARG_NUMBER, SET_BEFORE, 0, &p_messages,
+	    "older than this message" },
+	{ "after", ARG_NUMBER, SET_AFTER, 0, &p_messages,
+	    "newer than this message, oldest first" },
+	{ 0 },
+};
+static const struct place p_messages = { w_messages, NULL, true };
+
+#define W_DIR(next) \
+	{ "miner_to_pool", ARG_NONE, SET_DIR, DIR_MINER_TO_POOL, next, \
+	    "what miners say" }, \
+	{ "pool_to_miner", ARG_NONE, SET_DIR, DIR_POOL_TO_MINER, next, \
+	    "what pools say" }, \
+	{ "hashscope_to_pool", ARG_NONE, SET_DIR, DIR_HASHSCOPE_TO_POOL, next, \
+	    "what HashScope says itself, replaying" }, \
+	{ 0 }
+static const struct word w_dir[] = { W_DIR(&p_messages) };
+static const struct place p_dir = { w_dir, NULL, false };
+static const struct word w_monitor_dir[] = { W_DIR(&p_monitor) };
+static const struct place p_monitor_dir = { w_monitor_dir, NULL, false };
+
+/* The flags replace those of the word "errors" alone. */
+#define W_ERRORS(next) \
+	{ "parse", ARG_NONE, SET_FLAG, QF_ERRORS_PARSE, next, \
+	    "broken messages" }, \
+	{ "pool", ARG_NONE, SET_FLAG, QF_ERRORS_POOL, next, \
+	    "answers that say no" }, \
+	{ "any", ARG_NONE, SET_FLAG, QF_ERRORS_PARSE | QF_ERRORS_POOL, next, \
+	    "both" }, \
+	{ 0 }
+static const struct word w_errors[] = { W_ERRORS(&p_messages) };
+static const struct place p_errors = { w_errors, &p_messages, true };
+static const struct word w_monitor_errors[] = { W_ERRORS(&p_monitor) };
+static const struct place p_monitor_errors = { w_monitor_errors, &p_monitor,
+	true };
+
+static const struct word w_monitor[] = {
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_monitor,
+	    "of sessions whose id begins so" },
+	{ "direction", ARG_NONE, SET_NOTHING, 0, &p_monitor_dir,
+	    "of one direction" },
+	{ "method", ARG_WORD, SET_METHOD, 0, &p_monitor,
+	    "of one method, with the answers" },
+	{ "errors", ARG_NONE, SET_FLAG, QF_ERRORS_PARSE | QF_ERRORS_POOL,
+	    &p_monitor_errors, "broken messages and answers that say no" },
+	{ "text", ARG_TEXT, SET_TEXT, 0, &p_monitor, "that contain this" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_monitor, "end after so many" },
+	{ 0 },
+};
+static const struct place p_monitor = { w_monitor, NULL, true };
+
+static const struct word w_drain[] = {
+	{ NULL, ARG_SECONDS, SET_SECONDS, 0, NULL,
+	    "until those that are left are cut off" },
+	{ 0 },
+};
+static const struct place p_drain = { w_drain, NULL, true };
+
+static const struct word w_log[] = {
+	{ "verbose", ARG_NONE, SET_VERBOSE, 1, NULL, "debugging too" },
+	{ "brief", ARG_NONE, SET_VERBOSE, 0, NULL, "what matters" },
+	{ 0 },
+};
+static const struct place p_log = { w_log, NULL, false };
+/* clang-format on */
+
+/* --- words --- */
+
+struct found {
+	const struct word *exact;
+	const struct word *prefix;
+	const struct word *argument;
+	unsigned nprefix;
+	char names[120]; /* of those that begin so */
+};
+
+static void
+add_name(struct found *f, const char *name)
+{
+	size_t len = strlen(f->names);
+
+	snprintf(f->names + len, sizeof(f->names) - len, "%s%s",
+	    len > 0 ? ", " : "", name);
+}
+
+static void
+look_up(const struct place *p, const char *text, struct found *f)
+{
+	const struct word *w;
+	size_t len = strlen(text);
+
+	memset(f, 0, sizeof(*f));
+	for (; p != NULL; p = p->also) {
+		for (w = p->words; w != NULL && w->help != NULL; w++) {
+			if (w->word == NULL) {
+				f->argument = w;
+			} else if (strcmp(w->word, text) == 0) {
+				f->exact = w;
+			} else if (len > 0 &&
+			    strncmp(w->word, text, len) == 0) {
+				f->prefix = w;
+				f->nprefix++;
+				add_name(f, w->word);
+			}
+		}
+	}
+}
+
+/* The word that text stands for, or NULL with why. */
+static const struct word *
+find_word(const struct place *p, const char *text, char *why, size_t size)
+{
+	struct found f;
+
+	look_up(p, text, &f);
+	if (f.exact != NULL)
+		return f.exact;
+	if (f.nprefix == 1)
+		return f.prefix;
+	if (f.argument != NULL)
+		return f.argument;
+	if (f.nprefix > 1)
+		snprintf(why, size, "is ambiguous: %s", f.names);
+	else
+		snprintf(why, size, "is not understood here");
+	return NULL;
+}
+
+/* --- arguments --- */
+
+static int
+number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
+{
+	unsigned long long v;
+	char *end;
+
+	if (!isdigit((unsigned char)s[0]))
+		return -1;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno != 0 || *end != '\0' || v < min || v > max)
+		return -1;
+	*value = v;
+	return 0;
+}
+
+static int
+session_text(const char *s, char out[SESSION_TEXT])
+{
+	size_t i;
+
+	for (i = 0; s[i] != '\0'; i++) {
+		if (i == SESSION_TEXT - 1)
+			return -1;
+		if (!isxdigit((unsigned char)s[i]) && s[i] != '-')
+			return -1;
+		out[i] = (char)tolower((unsigned char)s[i]);
+	}
+	out[i] = '\0';
+	return i > 0 ? 0 : -1;
+}
+
+static int
+bounded_text(const char *s, char *out, size_t size)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || len >= size)
+		return -1;
+	memcpy(out, s, len + 1);
+	return 0;
+}
+
+static void
+set_flag(struct command *c, unsigned flag)
+{
+	static const unsigned errors = QF_ERRORS_PARSE | QF_ERRORS_POOL;
+	static const unsigned states = QF_LIVE | QF_ENDED;
+
+	/* Of these the last one said counts. */
+	if (flag & errors)
+		c->query.flags &= ~errors;
+	if (flag & states)
+		c->query.flags &= ~states;
+	c->query.flags |= flag;
+}
+
+/* What a word means; arg is NULL for those without one.  -1: not so. */
+static int
+apply(struct command *c, const struct word *w, const char *arg, int64_t now)
+{
+	struct query *q = &c->query;
+	uint64_t v = 0;
+	int r = 0;
+
+	switch (w->set) {
+	case SET_NOTHING:
+		break;
+	case SET_ACTION:
+		c->action = (enum action)w->value;
+		break;
+	case SET_SESSION:
+		r = session_text(arg, c->session);
+		break;
+	case SET_DIR:
+		q->flags |= QF_DIR;
+		q->dir = (uint8_t)w->value;
+		break;
+	case SET_FLAG:
+		set_flag(c, w->value);
+		break;
+	case SET_METHOD:
+		r = bounded_text(arg, q->method, sizeof(q->method));
+		break;
+	case SET_TEXT:
+		r = bounded_text(arg, q->text, sizeof(q->text));
+		break;
+	case SET_SINCE:
+		r = grammar_time(arg, now, &q->since_us);
+		break;
+	case SET_UNTIL:
+		r = grammar_time(arg, now, &q->until_us);
+		break;
+	case SET_BEFORE:
+		r = number(arg, 1, UINT64_MAX, &q->before);
+		break;
+	case SET_AFTER:
+		r = number(arg, 1, UINT64_MAX, &q->after);
+		break;
+	case SET_POS:
+		r = number(arg, 1, UINT64_MAX, &q->pos);
+		break;
+	case SET_LIMIT:
+		r = number(arg, 1, 100000, &v);
+		q->limit = (uint32_t)v;
+		break;
+	case SET_SECONDS:
+		r = number(arg, 0, 86400, &v);
+		c->seconds = (uint32_t)v;
+		break;
+	case SET_VERBOSE:
+		c->verbose = w->value != 0;
+		break;
+	}
+	return r;
+}
+
+/* --- parsing --- */
+
+static int
+wrong(struct grammar_error *err, int at, const struct place *expected,
+    const char *text)
+{
+	err->at = at;
+	err->expected = expected;
+	snprintf(err->text, sizeof(err->text), "%s", text);
+	return -1;
+}
+
+static int
+wants(struct grammar_error *err, int at, enum arg arg)
+{
+	err->at = at;
+	err->expected = NULL;
+	snprintf(err->text, sizeof(err->text), "expected %s", arg_wants[arg]);
+	return -1;
+}
+
+/* Whether the last word asks what may be said there. */
+static bool
+asks_help(const struct place *p, int argc, int i, const char *text)
+{
+	return i == argc - 1 && strcmp(text, "help") == 0 && p != NULL &&
+	    p != &p_top;
+}
+
+int
+grammar_parse(int argc, char *const argv[], int64_t now_us, struct command *c,
+    struct grammar_error *err)
+{
+	const struct place *p = &p_top;
+	const struct word *w;
+	const char *arg;
+	char why[160];
+	bool help = argc == 0;
+	int i;
+
+	memset(c, 0, sizeof(*c));
+	memset(err, 0, sizeof(*err));
+	err->expected = p;
+	for (i = 0; i < argc; i++) {
+		if (p == NULL)
+			return wrong(err, i, NULL, "nothing more expected");
+		err->expected = p;
+		if (asks_help(p, argc, i, argv[i]))
+			return 1;
+		w = find_word(p, argv[i], why, sizeof(why));
+		if (w == NULL)
+			return wrong(err, i, p, why);
+		arg = NULL;
+		if (w->arg != ARG_NONE) {
+			i += w->word != NULL;
+			if (i >= argc)
+				return wants(err, i, w->arg);
+			arg = argv[i];
+		}
+		if (apply(c, w, arg, now_us) == -1)
+			return wants(err, i, w->arg);
+		p = w->next;
+		help = help || p == &p_help;
+	}
+	if (help) {
+		err->expected = p;
+		return 1;
+	}
+	if (p != NULL && !p->may_end)
+		return wrong(err, argc, p, "is not complete");
+	return 0;
+}
+
+void
+grammar_help(FILE *fp, const struct place *p)
+{
+	const struct word *w;
+	char name[64];
+
+	if (p == NULL || (p->may_end && p != &p_help))
+		fprintf(fp, "  %-22s %s\n", "(nothing)", "as it stands");
+	for (; p != NULL; p = p->also) {
+		for (w = p->words; w != NULL && w->help != NULL; w++) {
+			snprintf(name, sizeof(name), "%s%s%s",
+			    w->word != NULL ? w->word : "",
+			    w->word != NULL && w->arg != ARG_NONE ? " " : "",
+			    arg_names[w->arg]);
+			fprintf(fp, "  %-22s %s\n", name, w->help);
+		}
+	}
+}

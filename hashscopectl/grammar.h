@@ -1,0 +1,65 @@
+/*
+ * The language of hashscopectl: words in a table that says what may follow
+ * each, so that parsing, prefixes, errors and help come from one place.
+ */
+#ifndef HASHSCOPECTL_GRAMMAR_H
+#define HASHSCOPECTL_GRAMMAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/record.h"
+
+enum action {
+	ACT_NONE,
+	ACT_HELP,
+	ACT_SUMMARY,
+	ACT_SESSIONS,
+	ACT_SESSION,
+	ACT_MESSAGES,
+	ACT_MESSAGE,
+	ACT_PROCESSES,
+	ACT_CONFIG,
+	ACT_MONITOR,
+	ACT_DISCONNECT,
+	ACT_DRAIN,
+	ACT_RELOAD,
+	ACT_LOG,
+	ACT_MAX
+};
+
+struct command {
+	enum action action;
+	struct query query;         /* its filters; limit 0: not said */
+	char session[SESSION_TEXT]; /* an id or its beginning; "" none */
+	uint32_t seconds;           /* drain; 0: as configured */
+	bool verbose;
+};
+
+/* What can be said at a place; a table of grammar.c. */
+struct place;
+
+struct grammar_error {
+	int at;         /* index of the word that is wrong; argc: missing */
+	char text[160]; /* "not a word here", "ambiguous", … */
+	const struct place *expected; /* NULL: an argument; see text */
+};
+
+/*
+ * Understands argv[0…argc-1].  now_us is what "10m" is before.  0; 1 when
+ * help was asked for, err->expected being the place; -1 with *err.
+ */
+int grammar_parse(int argc, char *const argv[], int64_t now_us,
+    struct command *, struct grammar_error *err);
+
+/* Lists what may be said there. */
+void grammar_help(FILE *, const struct place *);
+
+/*
+ * RFC 3339, "HH:MM" or "HH:MM:SS" (local, the last time it was so late), or
+ * "90s", "10m", "2h", "3d" ago.  0, or -1.
+ */
+int grammar_time(const char *, int64_t now_us, int64_t *us);
+
+#endif
