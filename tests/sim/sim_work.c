@@ -1,8 +1,7 @@
 /*
  * Stratum V1 work: from a notify and a submit to the header, its hash and
  * its difficulty.  SHA256_Transform is deprecated in libcrypto 3 and is still
- * the only way there to a midstate, with the processor's own instructions
- * where there are any.
+ * the only way there to a midstate.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
@@ -12,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/sim/sim_sha.h"
 #include "tests/sim/sim_util.h"
 #include "tests/sim/sim_work.h"
 
@@ -171,23 +171,6 @@ sim_header(const struct sim_job *j, const struct sim_try *w, uint8_t out[80])
 	put_le32(out + 76, w->nonce);
 }
 
-static void
-load_state(SHA256_CTX *c, const uint32_t h[8])
-{
-	for (int i = 0; i < 8; i++)
-		c->h[i] = h[i];
-}
-
-static void
-store_state(const SHA256_CTX *c, uint8_t *out)
-{
-	for (int i = 0; i < 8; i++) {
-		uint32_t v = htobe32(c->h[i]);
-
-		memcpy(out + 4 * i, &v, 4);
-	}
-}
-
 void
 sim_midstate(const uint8_t header[80], struct sim_mid *m)
 {
@@ -203,43 +186,60 @@ sim_midstate(const uint8_t header[80], struct sim_mid *m)
 /* The second block of the header, and the block of the second hash: all but
  * the nonce and the first hash is padding that never changes. */
 static void
-prepare_blocks(const struct sim_mid *m, uint8_t a[64], uint8_t b[64])
+prepare_blocks(const struct sim_mid *m, uint32_t a[16], uint32_t b[16])
 {
-	memset(a, 0, 64);
+	memset(a, 0, 16 * sizeof(*a));
 	memcpy(a, m->tail, 16);
-	a[16] = 0x80;
-	a[62] = 0x02; /* 640 bits */
-	a[63] = 0x80;
-	memset(b, 0, 64);
-	b[32] = 0x80;
-	b[62] = 0x01; /* 256 bits */
+	for (int i = 0; i < 4; i++)
+		a[i] = be32toh(a[i]);
+	a[4] = 0x80000000;
+	a[15] = 640;
+	memset(b, 0, 16 * sizeof(*b));
+	b[8] = 0x80000000;
+	b[15] = 256;
+}
+
+static bool
+state_below(const uint32_t state[8], const uint8_t target[32])
+{
+	uint8_t hash[32];
+
+	for (int i = 0; i < 8; i++) {
+		uint32_t v = htobe32(state[i]);
+
+		memcpy(hash + 4 * i, &v, 4);
+	}
+	return sim_below(hash, target);
 }
 
 bool
 sim_search(const struct sim_mid *m, const uint8_t target[32], uint32_t *nonce,
     uint32_t n)
 {
-	SHA256_CTX first, c;
-	uint8_t a[64], b[64], hash[32];
-	uint32_t top;
+	static const uint32_t initial[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372,
+		0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+	uint32_t a[2][16], b[2][16], once[2][8], twice[2][8], top;
 
-	SHA256_Init(&first);
-	prepare_blocks(m, a, b);
+	for (int lane = 0; lane < 2; lane++)
+		prepare_blocks(m, a[lane], b[lane]);
 	memcpy(&top, target + 28, 4);
 	top = le32toh(top);
-	for (; n > 0; n--, (*nonce)++) {
-		put_le32(a + 12, *nonce);
-		load_state(&c, m->h);
-		SHA256_Transform(&c, a);
-		store_state(&c, b);
-		load_state(&c, first.h);
-		SHA256_Transform(&c, b);
-		if (__builtin_bswap32(c.h[7]) > top)
-			continue;
-		store_state(&c, hash);
-		if (sim_below(hash, target))
+	for (uint32_t i = 0; i < n; i += 2) {
+		a[0][3] = __builtin_bswap32(*nonce + i);
+		a[1][3] = __builtin_bswap32(*nonce + i + 1);
+		sim_sha_pair(m->h, a, once);
+		memcpy(b[0], once[0], sizeof(once[0]));
+		memcpy(b[1], once[1], sizeof(once[1]));
+		sim_sha_pair(initial, b, twice);
+		for (uint32_t lane = 0; lane < 2; lane++) {
+			if (__builtin_bswap32(twice[lane][7]) > top ||
+			    !state_below(twice[lane], target))
+				continue;
+			*nonce += i + lane;
 			return true;
+		}
 	}
+	*nonce += n + (n & 1);
 	return false;
 }
 

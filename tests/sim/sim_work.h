@@ -67,9 +67,9 @@ void sim_header(const struct sim_job *, const struct sim_try *,
     uint8_t out[80]);
 void sim_sha256d(const void *, size_t, uint8_t out[32]);
 void sim_midstate(const uint8_t header[80], struct sim_mid *);
-/* Tries nonces from *nonce, at most n of them: true when one has hash <=
- * target (both little-endian numbers); *nonce is then that one, else the
- * next to try. */
+/* Tries n nonces (rounded up to an even number) from *nonce on: true when one
+ * has hash <= target (both little-endian numbers); *nonce is then that one,
+ * else the next to try. */
 bool sim_search(const struct sim_mid *, const uint8_t target[32],
     uint32_t *nonce, uint32_t n);
 
