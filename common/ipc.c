@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -536,6 +537,15 @@ ipc_send_empty(struct ipc *ipc, enum msg_type type, uint32_t id)
 	return ipc_send(ipc, type, id, -1, NULL);
 }
 
+/* A channel's ends are non-blocking even for who has no loop yet. */
+static void
+wait_readable(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	poll(&pfd, 1, -1);
+}
+
 int
 ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
     unsigned *type, uint32_t *id, int *passed_fd)
@@ -555,6 +565,10 @@ ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
 			close_fd(&extra);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN) {
+			wait_readable(fd);
+			continue;
+		}
 		if (n <= 0) {
 			errno = n == 0 ? 0 : errno;
 			goto fail;

@@ -78,8 +78,9 @@ int msg_take_fd(struct msg_in *);
 void ipc_bad(struct ipc *, const struct msg_in *, const char *why);
 
 /*
- * The same on a plain blocking descriptor, for clients and for the start of
- * a process before its loop: waits for one message.  0, or -1 with errno
+ * The same without a loop, for clients and for the start of a process: waits
+ * for one message, whether fd is blocking or not.  Writing wants a blocking
+ * one.  0, or -1 with errno
  * (0: closed by the peer).  body is the caller's buffer, reset first.
  */
 int ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
