@@ -78,7 +78,7 @@ struct link {
 	uint8_t target[32];
 	uint32_t tried;
 	uint64_t next_id, next_due;
-	STAILQ_HEAD(, pending) pending;
+	STAILQ_HEAD(pendings, pending) pending;
 	unsigned outstanding;
 	struct event timer; /* next share, or next attempt to connect */
 	uint64_t backoff_us;
@@ -104,8 +104,8 @@ struct miner {
 	struct miner_options opt;
 	struct event_base *base;
 	struct event hash, duration, deadline;
-	TAILQ_HEAD(, link) links;
-	TAILQ_HEAD(, link) hungry;
+	TAILQ_HEAD(links, link) links;
+	TAILQ_HEAD(hungry, link) hungry;
 	struct sim_rng rng;
 	int balance[KINDS];         /* of the weighted round robin */
 	int opened, opening, ready; /* links made, in handshake, mining */

@@ -415,7 +415,7 @@ miner_work_changed(struct link *l, uint32_t verdicts)
 {
 	struct pending *p;
 
-	STAILQ_FOREACH(p, &l->pending, entry)
+	for (p = STAILQ_FIRST(&l->pending); p; p = STAILQ_NEXT(p, entry))
 		p->may |= verdicts;
 	l->has_done = false;
 	if (l->making || l->has_made) {
@@ -439,7 +439,7 @@ take_pending(struct link *l, uint64_t id)
 {
 	struct pending *p;
 
-	STAILQ_FOREACH(p, &l->pending, entry)
+	for (p = STAILQ_FIRST(&l->pending); p; p = STAILQ_NEXT(p, entry))
 		if (p->id == id) {
 			STAILQ_REMOVE(&l->pending, p, pending, entry);
 			return p;

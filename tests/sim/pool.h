@@ -46,7 +46,7 @@ struct pool {
 	struct event_base *base;
 	struct event accept_event, accept_again, job_event, block_event;
 	struct event log_event, stdin_event;
-	TAILQ_HEAD(, client) clients;
+	TAILQ_HEAD(clients, client) clients;
 	struct sim_judge judge;
 	struct sim_buf input; /* commands not yet complete */
 	uint64_t next_en1;

@@ -47,7 +47,7 @@ struct sim_conn {
 	uint64_t bytes_in, bytes_out;
 	/* What is sent waits this long first, in order. */
 	uint64_t delay_us;
-	STAILQ_HEAD(, sim_late) late;
+	STAILQ_HEAD(sim_lates, sim_late) late;
 	/* Bytes a second to read, 0 without limit. */
 	uint32_t read_rate;
 	int why;
