@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -317,7 +318,20 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		destroy(ipc);
 }
 
-/* As sendmsg; never blocks, no SIGPIPE. */
+/* Waits until fd can be read or written, whatever O_NONBLOCK says. */
+static int
+wait_for(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	while (poll(&p, 1, -1) == -1) {
+		if (errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
+/* As sendmsg; no SIGPIPE. */
 static ssize_t
 transmit(int fd, const void *buf, size_t len, int passed, int flags)
 {
@@ -614,7 +628,8 @@ ipc_write_blocking(int fd, enum msg_type type, uint32_t id,
 		if (n > 0)
 			memcpy(packet + sizeof(head), body->data + off, n);
 		while (transmit(fd, packet, sizeof(head) + n, -1, 0) < 0) {
-			if (errno != EINTR)
+			if (errno != EINTR &&
+			    (errno != EAGAIN || wait_for(fd, POLLOUT) == -1))
 				return -1;
 		}
 		off += n;
