@@ -120,7 +120,7 @@ static const struct place p_help = { NULL, &p_top, true };
 
 static const struct word w_show[] = {
 	{ "summary", ARG_NONE, SET_ACTION, ACT_SUMMARY, NULL,
-	    "where to point a miner, and all counters" },
+	    "where to point a miner, and how it goes" },
 	{ "sessions", ARG_NONE, SET_ACTION, ACT_SESSIONS, &p_sessions,
 	    "miners, newest first" },
 	{ "session", ARG_NONE, SET_ACTION, ACT_SESSION, &p_session,

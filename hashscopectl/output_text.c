@@ -8,19 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hashscopectl/output.h"
+#include "hashscopectl/text.h"
 #include "hashscopectl/units.h"
 
-#define RED      "\033[31m"
-#define YELLOW   "\033[33m"
-#define DIM      "\033[2m"
-#define BOLD     "\033[1m"
-#define OFF      "\033[0m"
-
 #define SNIPPET  512 /* bytes of a message in a list */
-#define TEXT_MAX 520
-#define ID_SHORT 13 /* a session's id up to its millisecond */
-#define LABEL    "  %-18s "
+#define ID_SHORT 13  /* a session's id up to its millisecond */
 
 static const struct table_column session_columns[] = {
 	{ "SESSION", 0, 0 },
@@ -63,20 +55,40 @@ static const struct table_column process_columns[] = {
 	{ NULL, 0, 0 },
 };
 
-static const char *
-colour(const struct output *o, const char *sequence)
-{
-	return o->colour ? sequence : NULL;
-}
-
-/* s escaped into buf; "-" for none. */
-static const char *
+const char *
 safe(const char *s, char buf[TEXT_MAX])
 {
 	if (s[0] == '\0')
 		return "-";
 	text_escape(buf, TEXT_MAX, s, strlen(s));
 	return buf;
+}
+
+void
+line(struct output *o, const char *label, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(o->fp, "  %-18s ", label);
+	va_start(ap, fmt);
+	vfprintf(o->fp, fmt, ap);
+	va_end(ap);
+	fputc('\n', o->fp);
+}
+
+void
+text_line(struct output *o, const char *label, const char *text)
+{
+	char buf[TEXT_MAX];
+
+	if (text[0] != '\0')
+		line(o, label, "%s", safe(text, buf));
+}
+
+static const char *
+colour(const struct output *o, const char *sequence)
+{
+	return o->colour ? sequence : NULL;
 }
 
 /* --- lists --- */
@@ -95,23 +107,35 @@ begin(struct output *o, enum listing listing)
 	table_init(&o->table, columns[listing]);
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	return memcmp(a, b, 16);
+}
+
 /* How much of the ids tells these sessions apart. */
 static unsigned
 id_length(const struct session_rec *s, size_t n)
 {
 	char a[SESSION_TEXT], b[SESSION_TEXT];
 	unsigned len = ID_SHORT, same;
+	uint8_t(*ids)[16];
 	size_t i;
 
-	/* Sessions come in the order of their ids, or nearly so. */
+	if ((ids = calloc(n + 1, sizeof(*ids))) == NULL)
+		return SESSION_TEXT - 1;
+	for (i = 0; i < n; i++)
+		memcpy(ids[i], s[i].id, sizeof(*ids));
+	qsort(ids, n, sizeof(*ids), compare_ids);
 	for (i = 1; i < n; i++) {
-		uuid_text(s[i - 1].id, a);
-		uuid_text(s[i].id, b);
+		uuid_text(ids[i - 1], a);
+		uuid_text(ids[i], b);
 		for (same = 0; a[same] != '\0' && a[same] == b[same];)
 			same++;
 		if (same + 1 > len)
 			len = same + 1;
 	}
+	free(ids);
 	return len < SESSION_TEXT - 1 ? len : SESSION_TEXT - 1;
 }
 
@@ -264,30 +288,6 @@ end(struct output *o)
 }
 
 /* --- one thing --- */
-
-static void line(struct output *, const char *, const char *, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-line(struct output *o, const char *label, const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(o->fp, LABEL, label);
-	va_start(ap, fmt);
-	vfprintf(o->fp, fmt, ap);
-	va_end(ap);
-	fputc('\n', o->fp);
-}
-
-static void
-text_line(struct output *o, const char *label, const char *text)
-{
-	char buf[TEXT_MAX];
-
-	if (text[0] != '\0')
-		line(o, label, "%s", safe(text, buf));
-}
 
 static void
 session_pool(struct output *o, const struct session_rec *s)
@@ -449,94 +449,6 @@ done(struct output *o, const char *text)
 	fprintf(o->fp, "%s\n", text[0] != '\0' ? safe(text, buf) : "done");
 }
 
-static void
-warn_line(struct output *o, const char *text)
-{
-	char buf[TEXT_MAX];
-
-	if (text[0] != '\0')
-		fprintf(o->fp, "%s%s%s\n", o->colour ? RED BOLD : "",
-		    safe(text, buf), o->colour ? OFF : "");
-}
-
-/* A counter in the unit that its name ends in. */
-static const char *
-counter_value(const struct stat_item *it, char out[UNITS_TEXT])
-{
-	static const struct {
-		const char *mark;
-		char unit;
-	} tab[] = { { "bytes", 'b' }, { "_us", 'u' }, { "_ms", 'm' },
-		{ "_s", 's' } };
-	size_t len = strlen(it->name), n, i;
-	char unit = '\0';
-
-	for (i = 0; i < sizeof(tab) / sizeof(tab[0]) && unit == '\0'; i++) {
-		n = strlen(tab[i].mark);
-		if (len >= n && strcmp(it->name + len - n, tab[i].mark) == 0)
-			unit = tab[i].unit;
-	}
-	if (strncmp(it->name, "bytes_", 6) == 0 ||
-	    strstr(it->name, "_bytes_") != NULL)
-		unit = 'b';
-	if (unit == 'b')
-		return units_bytes(it->value, out);
-	if (unit == 'u')
-		return units_us((int64_t)it->value, out);
-	if (unit == 'm')
-		return units_us((int64_t)it->value * 1000, out);
-	if (unit == 's')
-		return units_span((int64_t)it->value, out);
-	return units_count(it->value, out);
-}
-
-/* All counters of one process, as many on a line as fit. */
-static void
-counters(struct output *o, const char *title, const struct stats *s)
-{
-	unsigned width = o->width > 40 ? o->width : 100, used = 0, i;
-	char name[TEXT_MAX], num[UNITS_TEXT], cell[TEXT_MAX + UNITS_TEXT];
-	unsigned len;
-
-	if (s->n == 0)
-		return;
-	fprintf(o->fp, "%s\n", title);
-	for (i = 0; i < s->n; i++) {
-		snprintf(cell, sizeof(cell), "  %-26s %10s",
-		    safe(s->item[i].name, name),
-		    counter_value(&s->item[i], num));
-		len = (unsigned)strlen(cell);
-		if (used > 0 && used + len > width) {
-			fputc('\n', o->fp);
-			used = 0;
-		}
-		fputs(cell, o->fp);
-		used += len;
-	}
-	fputc('\n', o->fp);
-}
-
-static void
-summary(struct output *o, const struct summary *s)
-{
-	const struct client *c = s->client;
-	char buf[TEXT_MAX], num[UNITS_TEXT];
-	unsigned i;
-
-	fprintf(o->fp, "HashScope %s, up %s\n", safe(c->version, buf),
-	    units_span((o->now_us - c->started_us) / 1000000, num));
-	for (i = 0; i < c->nminer; i++)
-		line(o, i == 0 ? "miners connect to" : "", "%s",
-		    safe(c->miner[i], buf));
-	if (c->nminer == 0)
-		line(o, "miners connect to", "nowhere: no listener");
-	text_line(o, "console", c->console);
-	warn_line(o, s->relay_error);
-	warn_line(o, s->capture_error);
-	counters(o, "relay", &s->relay);
-	counters(o, "capture", &s->capture);
-}
-
 static const struct writer writer = {
 	.begin = begin,
 	.sessions = sessions,
@@ -546,7 +458,7 @@ static const struct writer writer = {
 	.end = end,
 	.one_session = one_session,
 	.one_message = one_message,
-	.summary = summary,
+	.summary = summary_text,
 	.config = config,
 	.done = done,
 };
