@@ -76,11 +76,14 @@ relay_lines(struct output *o, const struct stats *s)
 	line(o, "forwarded", "%s to pools, %s to miners",
 	    units_bytes(stats_value(s, "bytes_to_pools"), a),
 	    units_bytes(stats_value(s, "bytes_to_miners"), b));
-	if (knows(s, "tap.ring_bytes"))
-		line(o, "ring", "%s of %s in use, holds %s at this rate",
-		    units_bytes(stats_value(s, "tap.ring_used"), a),
-		    units_bytes(stats_value(s, "tap.ring_bytes"), b),
-		    units_span((int64_t)stats_value(s, "tap.ring_seconds"), c));
+	if (!knows(s, "tap.ring_bytes"))
+		return;
+	seconds = (int64_t)stats_value(s, "tap.ring_seconds");
+	line(o, "ring", "%s of %s in use%s%s",
+	    units_bytes(stats_value(s, "tap.ring_used"), a),
+	    units_bytes(stats_value(s, "tap.ring_bytes"), b),
+	    seconds > 0 ? ", at this rate it holds " : "",
+	    seconds > 0 ? units_span(seconds, c) : "");
 }
 
 static void
