@@ -4,7 +4,16 @@
 
 test_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
 test_config_values_SRCS := $(test_config_SRCS)
-test_store_SRCS := $(filter-out captured/main.c,$(wildcard captured/*.c))
+store_SRCS := $(wildcard captured/store*.c captured/select*.c) captured/map.c \
+	captured/migrate.c captured/reader.c captured/sql.c captured/text.c \
+	tests/unit/storelib.c
+test_grammar_SRCS := hashscopectl/grammar.c hashscopectl/time.c
+test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
+test_store_SRCS := $(store_SRCS)
+test_select_SRCS := $(store_SRCS)
+test_capture_SRCS := tests/unit/capture_util.c \
+	$(filter-out captured/main.c,$(wildcard captured/*.c))
+test_capture_kill_SRCS := $(test_capture_SRCS)
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
 test_line_LIBS := -Wl,--wrap=realloc
