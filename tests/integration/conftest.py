@@ -2,6 +2,7 @@
 import pytest
 
 import hs
+import rig
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +50,20 @@ def player(build, closing):
     """player(*options): plays the transcript; wants `connect HOST PORT`."""
     return lambda *options: closing(
         hs.Listening(hs.sim("player"), *options, hs.TRANSCRIPT))
+
+
+@pytest.fixture
+def hashscoped(build, closing):
+    """hashscoped(text, *args, **kw): a running rig.Hashscoped."""
+    return lambda text, *args, **kw: closing(
+        rig.Hashscoped(text, *args, **kw))
+
+
+@pytest.fixture
+def box(build, closing):
+    """box(body, inner, pools=, ...): a rig.Box, by default with one pool."""
+    def start(body="", inner="", pools=None, **kw):
+        if pools is None:
+            pools = [rig.Pool()]
+        return closing(rig.Box(pools, body, inner, **kw))
+    return start

@@ -52,8 +52,12 @@ def jsonl(path):
 class Proc:
     """A program with pipes: wait for lines, send lines, stop it by its pid."""
 
-    def __init__(self, *argv, env=None, cwd=None, stdin=subprocess.PIPE):
-        """Starts argv; env is added to the environment."""
+    def __init__(self, *argv, env=None, cwd=None, stdin=subprocess.PIPE,
+                 stderr=subprocess.PIPE):
+        """Starts argv; env is added to the environment.
+
+        stderr: what to write errors to, instead of reading them here.
+        """
         self.argv = [str(a) for a in argv]
         self.lines = []  # of stdout, without LF
         self.errors = collections.deque(maxlen=1000)  # lines of stderr
@@ -61,13 +65,13 @@ class Proc:
         self._ended = 0
         self.popen = subprocess.Popen(
             self.argv, stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd=cwd, text=True, errors="replace",
+            stderr=stderr, cwd=cwd, text=True, errors="replace",
             env={**os.environ, **(env or {})})
         self.pid = self.popen.pid
         self._readers = [
             threading.Thread(target=self._read, args=a, daemon=True)
             for a in ((self.popen.stdout, self.lines),
-                      (self.popen.stderr, self.errors))]
+                      (self.popen.stderr, self.errors)) if a[0]]
         for t in self._readers:
             t.start()
 
@@ -93,7 +97,7 @@ class Proc:
                     if m:
                         return m
                 left = end - time.monotonic()
-                assert left > 0 and self._ended < 2, (
+                assert left > 0 and self._ended < len(self._readers), (
                     f"no /{pattern}/ from {self._describe()}")
                 self._changed.wait(left)
 
