@@ -28,16 +28,24 @@
 /*
  * A password in a line that is still half read must not reach the disk
  * either: its bytes so far are written anew, hidden.  The stars have the
- * same length, and what the rest of the line says of it stays true.
+ * same length, and the quote before them stays, so that what the rest of
+ * the line says of it stays true.
  */
 static int
 write_hidden(struct ingest *in, struct session *s, unsigned d)
 {
 	const struct line_cut *cut = &s->flow[d].cut;
+	struct stratum_range r[STRATUM_RANGES_MAX];
+	size_t n, skip;
 
-	memcpy(in->scratch, cut->buf, cut->len);
-	if (stratum_redact(in->scratch, cut->len) == 0)
+	n = stratum_redact_find(cut->buf, cut->len, r, STRATUM_RANGES_MAX);
+	if (n == 0)
 		return 0;
+	memcpy(in->scratch, cut->buf, cut->len);
+	for (size_t i = 0; i < n; i++) {
+		skip = in->scratch[r[i].start] == '"';
+		memset(in->scratch + r[i].start + skip, '*', r[i].len - skip);
+	}
 	return store_partial(in->store, s->sid, d, true, in->scratch,
 		   cut->len) == -1 ?
 	    -1 :

@@ -125,8 +125,6 @@ count_cut(struct ingest *in, struct session *s, const struct line_count *before,
 	s->rec.gap_bytes += now->gap_bytes - before->gap_bytes;
 	in->n.gaps += now->gaps - before->gaps;
 	in->n.gap_bytes += now->gap_bytes - before->gap_bytes;
-	/* Who answers whom is a matter of counting, and a count is lost. */
-	ingest_forget_pairs(in, s);
 }
 
 static void
@@ -160,6 +158,9 @@ on_chunk(struct ingest *in, struct session *s, const struct tap_entry *e)
 	in->n.bytes += e->h.len;
 	look_at_first(in, s, e);
 	s->rec.last_seen_us = store_real_us(in->store, e->h.ts_recv);
+	/* Who answers whom is a matter of counting, and the count is lost. */
+	if (e->h.offset > f->cut.off)
+		ingest_forget_pairs(in, s);
 	line_feed(&f->cut, &ch, message_on_line, &from);
 	count_cut(in, s, &before, &f->cut.n);
 	s->rec.bytes[e->h.dir] = f->cut.off;
