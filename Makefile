@@ -1,23 +1,50 @@
 # HashScope: one make for the whole tree.  Each directory has a module.mk
 # that says what is built from it; nothing here recurses.
 #
-#	make            build everything into build/
-#	make run        install what is missing, build, start in ./run
-#	make check      install what is missing, build, run every test
-#	make lint       formatting and static analysis
-#	make SAN=1 ...  the same with ASan and UBSan, in build-san/
+#	make            build the programs into build/
+#	make tools      and the simulators and benchmarks of tests/
+#	make run        start HashScope in ./run, with a demo or POOL_HOST
+#	make check      every test that is quick
 #	make long       the tests that take longer than ten seconds each
+#	make lint       formatting, static analysis, manuals, the unit
 #	make fuzz       libFuzzer on every target, FUZZ_SECONDS (300) each
 #	make bench      the benchmarks, beside their peers
 #	make install    DESTDIR= prefix=/usr sysconfdir=/etc
+#	make clean
 #
-# V=1 shows the commands.
+# run, check, long, lint, fuzz and bench first install what is missing of
+# Debian's packages (etc/deps.sh).  SAN=1 builds with ASan and UBSan into
+# build-san/, CI=1 makes warnings errors, V=1 shows the commands.
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
 all:
+
+# Packages come before anything is built, so while this file is read; but
+# not for make -n.
+deps_run := build
+deps_check := build check
+deps_check-unit := build check
+deps_check-fuzz := build check
+deps_check-integration := build check
+deps_long := build check
+deps_bench := build check
+deps_lint := build lint
+deps_fuzz := build fuzz
+DEPS := $(sort $(foreach g,$(MAKECMDGOALS),$(deps_$(g))))
+ifneq ($(DEPS),)
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+ifneq ($(shell etc/deps.sh $(DEPS) >&2 || echo failed),)
+$(error packages are missing)
+endif
+endif
+# All processors, unless the caller says otherwise.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
 
 VERSION := $(shell cat VERSION)
 CC = gcc
@@ -30,12 +57,14 @@ prefix ?= /usr
 sysconfdir ?= /etc
 libexecdir ?= $(prefix)/libexec/hashscope
 mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/hashscope
+systemddir ?= $(prefix)/lib
 DESTDIR ?=
 
 WARN := -Wall -Wextra -Wshadow -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
 	-Wswitch-enum -Wno-unused-parameter $(if $(CI),-Werror)
-HARDEN := -fstack-protector-strong -fPIE -fno-strict-aliasing \
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE -fno-strict-aliasing \
 	$(if $(SAN),,-D_FORTIFY_SOURCE=2)
 OPT ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DHS_VERSION='"$(VERSION)"' -I.
@@ -48,7 +77,14 @@ SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 CFLAGS += $(SANFLAGS) -DHS_SAN
 LDFLAGS += $(SANFLAGS)
+export ASAN_OPTIONS ?= halt_on_error=1:detect_leaks=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
+# Everything is two to three times slower, nothing is wrong.
+export HS_DEADLINE ?= 60
 endif
+
+# For the scripts that run what was built.
+export HS_BUILD := $(abspath $(B))
 
 # Filled by the fragments.
 PROGS :=	# programs that are installed
@@ -56,9 +92,6 @@ TOOLS :=	# programs of tests/ that are only built
 UNIT :=		# cmocka programs
 FUZZ :=		# fuzz targets; their corpora are run by make check
 OBJS_ALL :=
-INSTALL_TARGETS :=
-LINT_EXTRA :=
-CHECK_EXTRA :=
 
 # program NAME, BIN: a program of $(NAME)_SRCS, the common library and
 # $(NAME)_LIBS, linked to $(B)/BIN.
@@ -73,62 +106,106 @@ $(B)/$(2): $$($(1)_OBJS) $(B)/libcommon.a
 endef
 
 include common/module.mk
--include $(filter-out common/module.mk,$(sort $(wildcard */module.mk tests/*/module.mk)))
-
-$(B)/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(if $(V),,@echo "  CC    $<")
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $($(subst /,_,$(basename $<))_CFLAGS) -MMD -MP -c -o $@ $<
+include $(filter-out common/module.mk,$(sort $(wildcard */module.mk tests/*/module.mk)))
 
 common_OBJS := $(patsubst %.c,$(B)/obj/%.o,$(common_SRCS))
-OBJS_ALL += $(common_OBJS)
+OBJS_ALL := $(sort $(OBJS_ALL) $(common_OBJS))
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC    $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/libcommon.a: $(common_OBJS)
 	$(if $(V),,@echo "  AR    libcommon.a")
 	$(Q)rm -f $@ && $(AR) rcs $@ $(common_OBJS)
 
--include $(sort $(OBJS_ALL:.o=.d))
+-include $(OBJS_ALL:.o=.d)
 
-all: $(foreach p,$(PROGS),$($(p)_BIN)) compile_commands.json
+# Changes when the compiler or its options do, and then all is compiled
+# anew; that warnings are errors makes no other objects.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','"'"',$(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)))' >$@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+
+all: $(foreach p,$(PROGS),$($(p)_BIN)) $(if $(SAN),,compile_commands.json)
 
 tools: $(foreach p,$(TOOLS),$($(p)_BIN))
 
 # One entry a source, from what make itself knows.
-compile_commands.json: Makefile $(wildcard */module.mk tests/*/module.mk)
-	$(Q)printf '[\n' >$@; sep=; for s in $(sort $(patsubst $(B)/obj/%.o,%.c,$(OBJS_ALL))); do \
-		printf '%s{"directory":"%s","file":"%s","arguments":["cc"' "$$sep" "$(CURDIR)" "$$s"; \
-		for a in -D_GNU_SOURCE '-DHS_VERSION=\"$(VERSION)\"' -I. -std=gnu11 $(WARN); do printf ',"%s"' "$$a" | sed 's/="\(.*\)\\""$$/=\\"\1\\""/'; done; \
-		printf ',"-c","%s"]}' "$$s"; sep=",\n"; \
-	done >>$@; printf '\n]\n' >>$@
+comma := ,
+json = "$(subst ",\",$(subst \,\\,$(1)))"
+define cc_entry
+{ "directory": $(call json,$(CURDIR)), "file": $(call json,$(1)),
+  "command": $(call json,$(CC) $(CPPFLAGS) $(CFLAGS) -c $(1)) }
+endef
+define cc_entries
+[
+$(call cc_entry,$(firstword $(1)))$(foreach s,$(wordlist 2,$(words $(1)),$(1)),$(comma)
+$(call cc_entry,$(s)))
+]
+endef
+compile_commands.json: $(B)/flags FORCE
+	@:$(file >$(B)/cc.json,$(call cc_entries,$(OBJS_ALL:$(B)/obj/%.o=%.c)))
+	@cmp -s $(B)/cc.json $@ || cp $(B)/cc.json $@
 
 clean:
-	rm -rf build build-san build-fuzz compile_commands.json
+	rm -rf build build-san build-fuzz run compile_commands.json
 
-deps:
-	$(Q)etc/deps.sh
+run: all tools
+	@exec etc/run.sh
 
-run: deps
-	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)etc/run.sh
+# --- checks; each ends with a line `N passed, N failed` ---
 
-# The checks.  Each part can be run by itself.
-check: deps
-	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)$(MAKE) --no-print-directory check-unit check-fuzz $(CHECK_EXTRA) check-integration
+UNIT_BINS = $(foreach t,$(UNIT),$($(t)_BIN))
+FUZZ_BINS = $(foreach t,$(FUZZ),$($(t)_BIN))
 
-check-unit: $(foreach t,$(UNIT),$($(t)_BIN))
-	$(Q)for t in $^; do $$t 2>$$t.log || { cat $$t.log; exit 1; }; done
+check: all tools $(UNIT_BINS) $(FUZZ_BINS)
+	@exec tests/run.sh unit fuzz integration
 
-check-fuzz: $(foreach t,$(FUZZ),$($(t)_BIN))
-	$(Q)for t in $(FUZZ); do $(B)/fuzz/$$t tests/fuzz/corpus/$$t || exit 1; done
+check-unit: $(UNIT_BINS)
+	@exec tests/run.sh unit
 
-PYTEST = /usr/bin/python3 -B -m pytest -q -p no:cacheprovider
+check-fuzz: $(FUZZ_BINS)
+	@exec tests/run.sh fuzz
+
 check-integration: all tools
-	$(Q)HS_BUILD=$(CURDIR)/$(B) $(PYTEST) -m "not long" tests/integration
+	@exec tests/run.sh integration
 
-long: deps
-	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)HS_BUILD=$(CURDIR)/$(B) $(PYTEST) -m long tests/integration
+long: all tools $(UNIT_BINS) $(FUZZ_BINS)
+	@exec tests/run.sh long
 
-.PHONY: all tools clean deps run check check-unit check-fuzz \
+lint: compile_commands.json
+	@exec etc/lint.sh
+
+# --- installation ---
+
+INSTALL = install
+D := $(DESTDIR)
+install: all
+	$(INSTALL) -d $(D)$(prefix)/bin $(D)$(libexecdir) $(D)$(docdir) \
+		$(D)$(sysconfdir)/hashscope $(D)$(mandir)/man5 \
+		$(D)$(mandir)/man7 $(D)$(mandir)/man8 \
+		$(D)$(systemddir)/systemd/system \
+		$(D)$(systemddir)/sysusers.d $(D)$(systemddir)/tmpfiles.d
+	$(INSTALL) $(filter $(B)/bin/%,$(foreach p,$(PROGS),$($(p)_BIN))) \
+		$(D)$(prefix)/bin
+	$(INSTALL) $(filter $(B)/libexec/%,$(foreach p,$(PROGS),$($(p)_BIN))) \
+		$(D)$(libexecdir)
+	for s in 5 7 8; do \
+		$(INSTALL) -m 644 man/*.$$s $(D)$(mandir)/man$$s || exit 1; \
+	done
+	$(INSTALL) -m 644 README.md CHANGES.md SECURITY.md LICENSE doc/*.md \
+		$(D)$(docdir)
+	$(INSTALL) -m 644 etc/hashscope.conf.example $(D)$(sysconfdir)/hashscope
+	sed 's|/usr/bin/|$(prefix)/bin/|' etc/hashscope.service \
+		>$(D)$(systemddir)/systemd/system/hashscope.service
+	$(INSTALL) -m 644 etc/hashscope.sysusers \
+		$(D)$(systemddir)/sysusers.d/hashscope.conf
+	$(INSTALL) -m 644 etc/hashscope.tmpfiles \
+		$(D)$(systemddir)/tmpfiles.d/hashscope.conf
+
+FORCE:
+.PHONY: FORCE all tools clean run check check-unit check-fuzz \
 	check-integration long lint fuzz bench install
