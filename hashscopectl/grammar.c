@@ -14,6 +14,7 @@ enum arg {
 	ARG_NONE,
 	ARG_SESSION,
 	ARG_NUMBER,
+	ARG_NUMBER0,
 	ARG_SECONDS,
 	ARG_LIMIT,
 	ARG_WORD,
@@ -59,6 +60,7 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_NONE] = "",
 	[ARG_SESSION] = "ID",
 	[ARG_NUMBER] = "ID",
+	[ARG_NUMBER0] = "ID",
 	[ARG_SECONDS] = "SECONDS",
 	[ARG_LIMIT] = "N",
 	[ARG_WORD] = "NAME",
@@ -70,6 +72,7 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_NONE] = "nothing",
 	[ARG_SESSION] = "a session's id or its beginning",
 	[ARG_NUMBER] = "a message's id: a number from 1",
+	[ARG_NUMBER0] = "a message's id: a number from 0",
 	[ARG_SECONDS] = "seconds: a number from 0 to 86400",
 	[ARG_LIMIT] = "a number from 1 to 100000",
 	[ARG_WORD] = "a name of 1 to 63 bytes",
@@ -161,7 +164,7 @@ static const struct word w_messages[] = {
 	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_messages, "no more than that" },
 	{ "before", ARG_NUMBER, SET_BEFORE, 0, &p_messages,
 	    "older than this message" },
-	{ "after", ARG_NUMBER, SET_AFTER, 0, &p_messages,
+	{ "after", ARG_NUMBER0, SET_AFTER, 0, &p_messages,
 	    "newer than this message, oldest first" },
 	{ 0 },
 };
@@ -386,7 +389,8 @@ apply(struct command *c, const struct word *w, const char *arg, int64_t now)
 		r = number(arg, 1, UINT64_MAX, &q->before);
 		break;
 	case SET_AFTER:
-		r = number(arg, 1, UINT64_MAX, &q->after);
+		r = number(arg, 0, UINT64_MAX, &q->after);
+		q->flags |= QF_ASCENDING;
 		break;
 	case SET_POS:
 		r = number(arg, 1, UINT64_MAX, &q->pos);
@@ -397,7 +401,7 @@ apply(struct command *c, const struct word *w, const char *arg, int64_t now)
 		break;
 	case SET_SECONDS:
 		r = number(arg, 0, 86400, &v);
-		c->seconds = (uint32_t)v;
+		c->drain_ms = (uint32_t)v * 1000;
 		break;
 	case SET_VERBOSE:
 		c->verbose = w->value != 0;
@@ -447,6 +451,7 @@ grammar_parse(int argc, char *const argv[], int64_t now_us, struct command *c,
 	int i;
 
 	memset(c, 0, sizeof(*c));
+	c->drain_ms = DRAIN_CONFIGURED;
 	memset(err, 0, sizeof(*err));
 	err->expected = p;
 	for (i = 0; i < argc; i++) {

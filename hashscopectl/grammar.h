@@ -29,11 +29,14 @@ enum action {
 	ACT_MAX
 };
 
+/* What relayd takes for: as long as the configuration says. */
+#define DRAIN_CONFIGURED UINT32_MAX
+
 struct command {
 	enum action action;
 	struct query query;         /* its filters; limit 0: not said */
 	char session[SESSION_TEXT]; /* an id or its beginning; "" none */
-	uint32_t seconds;           /* drain; 0: as configured */
+	uint32_t drain_ms;
 	bool verbose;
 };
 

@@ -274,8 +274,6 @@ show_messages(struct ctl *c)
 		q.flags |= QF_SESSION;
 	}
 	q.kind = Q_MESSAGES;
-	if (q.after != 0)
-		q.flags |= QF_ASCENDING;
 	if (c->out.w == writer_json())
 		q.flags |= QF_WITH_RESPONSE;
 	c->out.w->begin(&c->out, LIST_MESSAGES);
@@ -467,7 +465,7 @@ act_drain(struct ctl *c)
 	int code;
 
 	mbuf_init(&b);
-	msg_put_u32(&b, c->cmd.seconds);
+	msg_put_u32(&b, c->cmd.drain_ms);
 	code = act(c, MSG_REQ_DRAIN, &b);
 	mbuf_free(&b);
 	return code;

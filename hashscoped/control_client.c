@@ -383,6 +383,8 @@ log_act(const struct control_client *cl, const struct verb *v,
     const struct msg_in *m)
 {
 	const uint8_t *p = m->cur.p;
+	struct mcur c;
+	uint32_t ms;
 
 	switch (v->type) {
 	case MSG_REQ_DISCONNECT:
@@ -391,9 +393,12 @@ log_act(const struct control_client *cl, const struct verb *v,
 		log_session(NULL);
 		break;
 	case MSG_REQ_DRAIN:
-		log_info("uid %u: drain %u s", cl->uid,
-		    (unsigned)p[0] | (unsigned)p[1] << 8 |
-			(unsigned)p[2] << 16 | (unsigned)p[3] << 24);
+		mcur_init(&c, m->cur.p, m->cur.left);
+		ms = msg_get_u32(&c);
+		if (ms == UINT32_MAX)
+			log_info("uid %u: drain", cl->uid);
+		else
+			log_info("uid %u: drain in %u s", cl->uid, ms / 1000);
 		break;
 	case MSG_REQ_LOG_LEVEL:
 		log_info("uid %u: log %s", cl->uid, p[0] ? "verbose" : "brief");

@@ -143,13 +143,16 @@ test_filters(void **state)
 	assert_int_equal(c.query.limit, 7);
 	assert_string_equal(c.query.text, "abc");
 	assert_string_equal(c.query.method, "mining.submit");
-	assert_int_equal(c.query.flags, QF_ERRORS_POOL | QF_DIR);
+	assert_int_equal(c.query.flags, QF_ERRORS_POOL | QF_DIR | QF_ASCENDING);
 	assert_int_equal(c.query.dir, DIR_POOL_TO_MINER);
 	assert_string_equal(c.session, "0193a5");
 	assert_int_equal(c.query.since_us, NOW - 600 * SECOND);
 	assert_int_equal(c.query.until_us, NOW - 60 * SECOND);
 	assert_int_equal(c.query.before, 900);
 	assert_int_equal(c.query.after, 100);
+
+	assert_int_equal(parse("show messages after 0", &c, &err), 0);
+	assert_int_equal(c.query.flags, QF_ASCENDING);
 
 	/* An argument is an argument, whatever it looks like. */
 	assert_int_equal(parse("show messages text help", &c, &err), 0);
@@ -162,7 +165,11 @@ test_filters(void **state)
 	assert_int_equal(parse("show sessions live ended", &c, &err), 0);
 	assert_int_equal(c.query.flags, QF_ENDED);
 	assert_int_equal(parse("drain 60", &c, &err), 0);
-	assert_int_equal(c.seconds, 60);
+	assert_int_equal(c.drain_ms, 60000);
+	assert_int_equal(parse("drain 0", &c, &err), 0);
+	assert_int_equal(c.drain_ms, 0);
+	assert_int_equal(parse("drain", &c, &err), 0);
+	assert_int_equal(c.drain_ms, DRAIN_CONFIGURED);
 	assert_int_equal(parse("log verbose", &c, &err), 0);
 	assert_true(c.verbose);
 	assert_int_equal(parse("log brief", &c, &err), 0);
