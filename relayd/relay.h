@@ -1,12 +1,17 @@
 /*
  * The map of relayd: what it holds, and who may call whom.
  *
- *	relay.c		the role: configuration, listeners, requests
- *	session.c	a miner, its pool, and the bytes between them
- *	connect.c	finding a pool for a session; names and failover
+ *	relay.c		the role, its clock, its sessions
+ *	config.c	the configuration, item by item
+ *	request.c	what the operator asks for
+ *	listen.c	accepting newcomers
+ *	accept.c	the beginning of a session
  *	proxy.c		PROXY protocol headers (pure)
- *	limits.c	how many, in all and per address
- *	tap.c		the ring of copies for captured
+ *	limits.c	how many sessions an address has
+ *	pool.c		pools and the addresses of their names
+ *	connect.c	finding a pool for a session, failover
+ *	session.c	the bytes between a miner and its pool, and the ends
+ *	tap.c		copies for captured: tap_ring.c, tap_fact.c
  *
  * The rule before every line here: the relay never waits, and nothing that
  * is done for anybody else comes before a byte that can be forwarded.
@@ -224,6 +229,11 @@ void session_no_pool(struct session *, const char *why);
 /* Rule f: FIN after what waits is written, RST after reset_ms. */
 void session_finish(struct session *, const char *reason);
 void session_read_info(struct session *);
+/*
+ * A side that has said FIN is not read any more; whether it has died since,
+ * by RST or keepalive, has to be asked.
+ */
+void session_find_dead(struct session *);
 /* Frees what is left; the tap has no more use for it. */
 void session_free(struct session *);
 void address_text(const union address *, char *out, size_t size);

@@ -11,7 +11,6 @@
  * log do has no place here: tap_* puts a copy into memory and returns.
  */
 #include <sys/ioctl.h>
-#include <sys/random.h>
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -26,15 +25,12 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "relayd/relay.h"
+#include "relayd/session_int.h"
 
-#define MINER         DIR_MINER_TO_POOL /* the side that direction is read from */
-#define POOL          DIR_POOL_TO_MINER
 #define RESET_LOOK_MS 50u /* longest between two looks at SIOCOUTQ */
 
 static const char *const side_names[] = { "miner", "pool" };
 
-static void on_readable(evutil_socket_t, short, void *);
 static void side_failed(struct side *, int err);
 static void step(struct session *);
 
@@ -81,27 +77,6 @@ address_text(const union address *a, char *out, size_t size)
 	}
 }
 
-/* UUIDv7, RFC 9562: 48 bits of milliseconds, then chance. */
-static void
-uuid_new(uint8_t id[16])
-{
-	uint64_t ms = (uint64_t)real_us() / 1000;
-
-	if (getrandom(id, 16, GRND_NONBLOCK) != 16) {
-		/* Unique in this process is enough to go on with. */
-		static uint64_t n;
-		uint64_t t = mono_ns();
-
-		n++;
-		memcpy(id, &n, sizeof(n));
-		memcpy(id + 8, &t, sizeof(t));
-	}
-	for (int i = 0; i < 6; i++)
-		id[i] = (uint8_t)(ms >> (40 - 8 * i));
-	id[6] = (uint8_t)(0x70 | (id[6] & 0x0f));
-	id[8] = (uint8_t)(0x80 | (id[8] & 0x3f));
-}
-
 static struct side *
 other(struct side *side)
 {
@@ -114,25 +89,6 @@ static unsigned
 side_index(const struct side *side)
 {
 	return side == &side->session->side[MINER] ? MINER : POOL;
-}
-
-static void
-socket_options(struct relay *r, int fd)
-{
-	const struct relay_conf *conf = relay_conf(r);
-	int on = 1, v;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-	if (conf->keep_idle_s == 0)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	v = (int)conf->keep_idle_s;
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &v, sizeof(v));
-	v = (int)conf->keep_interval_s;
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &v, sizeof(v));
-	v = (int)conf->keep_count;
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &v, sizeof(v));
 }
 
 /* --- what waits for a side --- */
@@ -366,8 +322,8 @@ side_eof(struct side *side)
 	}
 }
 
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+void
+session_on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	static uint8_t chunk[RELAY_READ];
 	struct side *from = arg;
@@ -402,8 +358,8 @@ on_effort_timer(evutil_socket_t fd, short what, void *arg)
 	step(s);
 }
 
-static void
-effort_free(struct session *s)
+void
+session_effort_free(struct session *s)
 {
 	struct effort *e = s->effort;
 
@@ -420,10 +376,10 @@ effort_free(struct session *s)
 }
 
 /* 0, or -1 without memory; then the session cannot wait for anything. */
-static int
-effort_begin(struct session *s, const char *reason, const char *detail)
+int
+session_effort_begin(struct session *s, const char *reason, const char *detail)
 {
-	effort_free(s);
+	session_effort_free(s);
 	s->effort = calloc(1, sizeof(*s->effort));
 	if (s->effort == NULL)
 		return -1;
@@ -482,7 +438,7 @@ side_close(struct side *side, bool reset)
 }
 
 /* The end: sockets go, the facts stay until captured has them. */
-static void
+void
 session_end(struct session *s, const char *reason, const char *detail,
     bool reset)
 {
@@ -508,7 +464,7 @@ session_end(struct session *s, const char *reason, const char *detail,
 	    detail);
 	log_session(NULL);
 	connect_cancel(s);
-	effort_free(s);
+	session_effort_free(s);
 	side_close(&s->side[MINER], reset);
 	side_close(&s->side[POOL], reset);
 	s->phase = S_ENDED;
@@ -537,7 +493,7 @@ side_failed(struct side *side, int err)
 	snprintf(reason, sizeof(reason), "%s_%s", side_names[side_index(side)],
 	    err == ETIMEDOUT ? "timeout" : "reset");
 	s->phase = S_RESET;
-	if (effort_begin(s, reason, strerror(err)) == -1)
+	if (session_effort_begin(s, reason, strerror(err)) == -1)
 		session_end(s, reason, strerror(err), true);
 }
 
@@ -626,11 +582,33 @@ step(struct session *s)
 }
 
 void
+session_find_dead(struct session *s)
+{
+	struct side *side;
+	socklen_t len;
+	int err;
+
+	for (unsigned i = 0; i < 2; i++) {
+		side = &s->side[i];
+		err = 0;
+		len = sizeof(err);
+		if (s->phase != S_RELAY || side->rd != RD_EOF ||
+		    side->wr == WR_DEAD)
+			continue;
+		if (getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &err, &len) ==
+			0 &&
+		    err != 0)
+			side_failed(side, err);
+	}
+	step(s);
+}
+
+void
 session_finish(struct session *s, const char *reason)
 {
 	if (s->phase == S_ENDED || s->phase == S_RESET || s->phase == S_FINISH)
 		return;
-	if (s->phase != S_RELAY || effort_begin(s, reason, "") == -1) {
+	if (s->phase != S_RELAY || session_effort_begin(s, reason, "") == -1) {
 		session_end(s, reason, "", true);
 		return;
 	}
@@ -658,168 +636,11 @@ session_no_pool(struct session *s, const char *why)
 void
 session_free(struct session *s)
 {
-	effort_free(s);
+	session_effort_free(s);
 	if (s->pool != NULL)
 		pool_release(s->pool);
 	if (s->listener != NULL)
 		listener_free(s->listener);
 	free(s->closed);
 	free(s);
-}
-
-/* --- beginnings --- */
-
-static int
-side_open(struct session *s, unsigned i, int fd)
-{
-	struct side *side = &s->side[i];
-
-	side->session = s;
-	side->fd = fd;
-	socket_options(s->relay, fd);
-	return event_assign(&side->ev, relay_base(s->relay), fd,
-	    EV_READ | EV_PERSIST, on_readable, side);
-}
-
-void
-session_connected(struct session *s, struct pool *pool, unsigned index, int fd,
-    const union address *peer, uint32_t connect_us)
-{
-	effort_free(s);
-	s->pool = pool_hold(pool);
-	s->pool_index = (uint8_t)index;
-	s->pool_peer = *peer;
-	s->connect_us = connect_us;
-	s->active_ms = mono_ms();
-	side_open(s, POOL, fd);
-	s->phase = S_RELAY;
-	tap_pool(relay_tap(s->relay), s);
-	if (event_add(&s->side[MINER].ev, NULL) == -1 ||
-	    event_add(&s->side[POOL].ev, NULL) == -1)
-		session_end(s, "no_memory", "", true);
-}
-
-/* The peer is known: count it, tell of it, find it a pool. */
-static void
-session_begin(struct session *s)
-{
-	s->phase = S_CONNECT;
-	tap_open(relay_tap(s->relay), s);
-	if (relay_admits(s->relay, s))
-		connect_begin(s);
-	else
-		session_end(s, "limit", "sessions of one address", true);
-}
-
-static void
-on_proxy_timeout(evutil_socket_t fd, short what, void *arg)
-{
-	struct session *s = arg;
-
-	/* Silence is a miner's right; half a header is nobody's. */
-	if (s->effort->head_len == 0) {
-		event_del(&s->side[MINER].ev);
-		effort_free(s);
-		side_open(s, MINER, s->side[MINER].fd);
-		session_begin(s);
-		return;
-	}
-	relay_counters(s->relay)->proxy_bad++;
-	session_end(s, "proxy_header", "incomplete in time", true);
-}
-
-/*
- * Looks at what is there and takes only what belongs to the header, so that
- * a miner's first byte stays in the socket until a pool is connected.
- */
-static void
-on_proxy_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct side *side = arg;
-	struct session *s = side->session;
-	struct effort *e = s->effort;
-	struct proxy_header head;
-	size_t had = e->head_len;
-	ssize_t n;
-	int r;
-
-	n = recv(fd, e->head + had, sizeof(e->head) - had, MSG_PEEK);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		session_end(s, "proxy_header", "ended before it", true);
-		return;
-	}
-	r = proxy_parse(e->head, had + (size_t)n, &head);
-	if (r == 0)
-		e->head_len = had + (size_t)n;
-	if (r == -2 || e->head_len == sizeof(e->head)) {
-		relay_counters(s->relay)->proxy_bad++;
-		session_end(s, "proxy_header", "malformed", true);
-		return;
-	}
-	if (r == 0 || r == 1) {
-		size_t take = (r == 1 ? head.len : e->head_len) - had;
-
-		/* Peeked already, so it is there. */
-		if (recv(fd, e->head + had, take, 0) != (ssize_t)take)
-			log_warnx("a PROXY header changed while it was read");
-	}
-	if (r == 0)
-		return;
-	if (r == 1 && head.has_source) {
-		s->via = s->peer;
-		s->peer = head.source;
-	}
-	event_del(&side->ev);
-	effort_free(s);
-	side_open(s, MINER, fd);
-	session_begin(s);
-}
-
-static void
-session_read_proxy(struct session *s)
-{
-	uint32_t ms = relay_conf(s->relay)->proxy_ms;
-	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
-
-	s->phase = S_PROXY;
-	if (effort_begin(s, "", "") == -1) {
-		session_end(s, "no_memory", "", true);
-		return;
-	}
-	evtimer_assign(s->effort->timer, relay_base(s->relay), on_proxy_timeout,
-	    s);
-	event_add(s->effort->timer, &tv);
-	event_assign(&s->side[MINER].ev, relay_base(s->relay),
-	    s->side[MINER].fd, EV_READ | EV_PERSIST, on_proxy_readable,
-	    &s->side[MINER]);
-	event_add(&s->side[MINER].ev, NULL);
-}
-
-void
-session_accept(struct relay *r, struct listener *l, int fd,
-    const union address *peer)
-{
-	struct session *s;
-
-	s = calloc(1, sizeof(*s));
-	if (s == NULL) {
-		close(fd);
-		return;
-	}
-	s->relay = r;
-	s->listener = listener_hold(l);
-	s->peer = *peer;
-	s->side[MINER].fd = s->side[POOL].fd = -1;
-	s->side[POOL].session = s;
-	s->opened_us = real_us();
-	s->opened_mono = mono_ns();
-	uuid_new(s->uuid);
-	side_open(s, MINER, fd);
-	relay_session_began(r, s);
-	if (listener_trusts(l, peer))
-		session_read_proxy(s);
-	else
-		session_begin(s);
 }

@@ -20,69 +20,20 @@
  * sequence number 0 and do not move the watermark.
  */
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include <errno.h>
-#include <sys/random.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/log.h"
-#include "relayd/relay.h"
+#include "relayd/tap_int.h"
 
-#define TAP_BATCH_MAX (MSG_PACKET_MAX - 256u)
-#define TAP_SHARE     16u     /* one session may hold this part of the ring */
-#define TAP_END       0x8000u /* flag of a FWD: it ends the session's facts */
-#define TAP_ENDED_MAX \
-	65536u /* ended sessions kept for a captured that is away */
+#define TAP_SHARE     16u /* one session may hold this part of the ring */
 #define CLOCK_STEP_NS 1000000
-#define LOG_EVERY_MS  60000u
 #define TAP_RING_MIN  (256u * 1024u)
-
-enum tap_state {
-	TAP_AWAY,    /* no captured */
-	TAP_GREETED, /* HELLO sent, waiting for RESUME */
-	TAP_TELLING, /* facts of all sessions */
-	TAP_STREAMING
-};
-
-TAILQ_HEAD(session_list, session);
-
-struct tap {
-	struct relay *relay;
-	struct ipc *ipc;
-	enum tap_state state;
-	struct event *timer, *clock_timer;
-	bool timer_set;
-	uint32_t flush_ms;
-	uint8_t epoch[16];
-
-	uint8_t *ring;
-	size_t size;
-	uint64_t head, sent, tail; /* ever growing; index is modulo size */
-	uint64_t seq;              /* of the last entry */
-	uint64_t share;            /* most bytes of one session */
-
-	struct session **slots;
-	uint32_t nslots, free_slot_hint;
-	uint32_t generation;
-	uint32_t tell; /* next slot to be told of */
-	struct session_list dirty;
-	uint32_t nended;
-
-	int64_t clock_offset;
-	bool filling;        /* dropping, since the ring was last empty */
-	bool filling_logged; /* a line told of it; one a minute does */
-	uint64_t logged_ms;
-	uint64_t lost_bytes, lost_chunks, lost_told, lost_at_log;
-	uint64_t put_bytes, batches, acked, resumes, share_drops;
-	uint64_t rate_bytes, rate_at_ms; /* for "ring in seconds" */
-	double rate;
-	struct mbuf out;
-};
-
-static void flush(struct tap *);
 
 static int64_t
 real_minus_mono(void)
@@ -95,168 +46,8 @@ real_minus_mono(void)
 	    (real.tv_nsec - mono.tv_nsec);
 }
 
-/* --- the sessions by number --- */
-
-static int
-slot_take(struct tap *t, struct session *s)
-{
-	struct session **p;
-	uint32_t i, n;
-
-	for (i = 0; i < t->nslots; i++) {
-		n = (t->free_slot_hint + i) % t->nslots;
-		if (t->slots[n] == NULL)
-			goto found;
-	}
-	n = t->nslots;
-	p = realloc(t->slots, (n == 0 ? 64 : n * 2) * sizeof(*p));
-	if (p == NULL)
-		return -1;
-	t->slots = p;
-	t->nslots = n == 0 ? 64 : n * 2;
-	memset(p + n, 0, (t->nslots - n) * sizeof(*p));
-found:
-	t->slots[n] = s;
-	t->free_slot_hint = n + 1;
-	s->slot = n;
-	s->no = (uint64_t)++t->generation << 32 | n;
-	return 0;
-}
-
-static struct session *
-session_of(const struct tap *t, uint64_t no)
-{
-	uint32_t slot = (uint32_t)no;
-
-	if (slot >= t->nslots || t->slots[slot] == NULL ||
-	    t->slots[slot]->no != no)
-		return NULL;
-	return t->slots[slot];
-}
-
-static void
-forget(struct tap *t, struct session *s)
-{
-	if (s->is_dirty)
-		TAILQ_REMOVE(&t->dirty, s, dirty);
-	t->slots[s->slot] = NULL;
-	t->free_slot_hint = s->slot;
-	t->nended--;
-	session_free(s);
-}
-
-static void
-make_dirty(struct tap *t, struct session *s)
-{
-	if (s->is_dirty)
-		return;
-	s->is_dirty = true;
-	TAILQ_INSERT_TAIL(&t->dirty, s, dirty);
-}
-
-/* --- the ring --- */
-
-static struct tap_head *
-at(const struct tap *t, uint64_t where)
-{
-	return (struct tap_head *)(void *)(t->ring + where % t->size);
-}
-
-static size_t
-entry_size(const struct tap_head *h)
-{
-	return sizeof(*h) + TAP_PAD(h->len);
-}
-
-/* Where the entry at or after `where` begins: past the unused end. */
-static uint64_t
-normal(const struct tap *t, uint64_t where)
-{
-	size_t left = t->size - where % t->size;
-
-	if (where == t->tail)
-		return where;
-	if (left < sizeof(struct tap_head) || at(t, where)->kind == TAP_NONE)
-		return where + left;
-	return where;
-}
-
-static uint64_t
-after(const struct tap *t, uint64_t where)
-{
-	return normal(t, where + entry_size(at(t, where)));
-}
-
-/* The oldest entry leaves the ring, acknowledged or dropped. */
-static void
-release_oldest(struct tap *t, bool acked)
-{
-	struct tap_head *h = at(t, t->head);
-	struct session *s = session_of(t, h->session);
-	bool unsent = t->head == t->sent;
-
-	if (s != NULL)
-		s->ring_bytes -= (uint32_t)entry_size(h);
-	if (!acked && unsent && h->kind == TAP_CHUNK) {
-		t->lost_bytes += h->len;
-		t->lost_chunks++;
-	}
-	if (s != NULL && h->kind != TAP_CHUNK &&
-	    (h->kind != TAP_FWD || (h->flags & TAP_END))) {
-		if (!acked)
-			make_dirty(t, s);
-		else if (s->phase == S_ENDED &&
-		    (h->kind == TAP_CLOSED || h->kind == TAP_FWD) &&
-		    !s->is_dirty)
-			forget(t, s);
-	}
-	t->head = after(t, t->head);
-	if (unsent)
-		t->sent = t->head;
-}
-
-static void
-note_filling(struct tap *t)
-{
-	if (t->filling)
-		return;
-	t->filling = true;
-	t->lost_at_log = t->lost_bytes;
-	t->filling_logged = t->logged_ms == 0 ||
-	    mono_ms() - t->logged_ms > LOG_EVERY_MS;
-	if (!t->filling_logged)
-		return;
-	t->logged_ms = mono_ms();
-	log_warnx("captured is behind: the ring of copies is full, the oldest "
-		  "are dropped; mining is not touched");
-}
-
-/* Room for n bytes in a row; drops the oldest for it. */
-static struct tap_head *
-reserve(struct tap *t, size_t n)
-{
-	size_t left = t->size - t->tail % t->size, want = n;
-
-	if (left < n)
-		want += left;
-	while (t->tail + want - t->head > t->size) {
-		note_filling(t);
-		release_oldest(t, false);
-	}
-	if (left < n) {
-		if (left >= sizeof(struct tap_head))
-			memset(at(t, t->tail), 0, sizeof(struct tap_head));
-		if (t->sent == t->tail)
-			t->sent += left;
-		if (t->head == t->tail)
-			t->head += left;
-		t->tail += left;
-	}
-	return at(t, t->tail);
-}
-
-static void
-arm(struct tap *t)
+void
+tap_arm(struct tap *t)
 {
 	struct timeval tv = { t->flush_ms / 1000, (t->flush_ms % 1000) * 1000 };
 
@@ -265,246 +56,12 @@ arm(struct tap *t)
 	t->timer_set = event_add(t->timer, &tv) == 0;
 }
 
-static void
-put(struct tap *t, struct session *s, struct tap_head h, const void *payload)
-{
-	size_t n = sizeof(h) + TAP_PAD(h.len);
-	struct tap_head *dst = reserve(t, n);
-
-	h.session = s == NULL ? 0 : s->no;
-	h.seq = ++t->seq;
-	*dst = h;
-	if (h.len > 0)
-		memcpy(dst + 1, payload, h.len);
-	if (s != NULL)
-		s->ring_bytes += (uint32_t)n;
-	t->tail += n;
-	t->put_bytes += n;
-	if (t->state == TAP_AWAY)
-		return;
-	if (t->tail - t->sent >= TAP_BATCH_MAX && t->state == TAP_STREAMING)
-		flush(t);
-	else
-		arm(t);
-}
-
-void
-tap_chunk(struct tap *t, struct session *s, unsigned dir, uint64_t offset,
-    uint64_t ts_recv, uint64_t ts_fwd, unsigned flags, const uint8_t *p,
-    size_t n)
-{
-	struct tap_head h = { .len = (uint32_t)n,
-		.kind = TAP_CHUNK,
-		.dir = (uint8_t)dir,
-		.flags = (uint16_t)flags,
-		.offset = offset,
-		.ts_recv = ts_recv,
-		.ts_fwd = ts_fwd };
-
-	if (t->ring == NULL || s->no == 0)
-		return;
-	if (s->ring_bytes + n > t->share) {
-		t->lost_bytes += n;
-		t->lost_chunks++;
-		t->share_drops++;
-		note_filling(t);
-		return;
-	}
-	put(t, s, h, p);
-}
-
-void
-tap_fwd(struct tap *t, struct session *s, unsigned dir, uint64_t offset,
-    uint64_t ts_fwd)
-{
-	struct tap_head h = { .kind = TAP_FWD,
-		.dir = (uint8_t)dir,
-		.offset = offset,
-		.ts_fwd = ts_fwd };
-
-	if (t->ring != NULL && s->no != 0 && s->phase != S_ENDED &&
-	    s->ring_bytes + sizeof(h) <= t->share)
-		put(t, s, h, NULL);
-}
-
-/* --- facts: each as it is now, into the ring or straight to captured --- */
-
-struct fact {
-	struct tap_head h;
-	union {
-		struct tap_open open;
-		struct tap_pool pool;
-		struct tap_closed closed;
-		struct tap_info info;
-	} u;
-};
-
-static void
-fact_begin(struct fact *f, const struct session *s, enum tap_kind kind,
-    size_t len)
-{
-	memset(f, 0, sizeof(*f));
-	f->h.kind = (uint8_t)kind;
-	f->h.len = (uint32_t)len;
-	f->h.session = s->no;
-	f->h.ts_recv = s->opened_mono;
-}
-
-static void
-fact_open(struct fact *f, const struct session *s)
-{
-	fact_begin(f, s, TAP_OPEN, sizeof(f->u.open));
-	memcpy(f->u.open.uuid, s->uuid, 16);
-	f->u.open.opened_us = s->opened_us;
-	address_text(&s->peer, f->u.open.peer, sizeof(f->u.open.peer));
-	address_text(&s->via, f->u.open.via, sizeof(f->u.open.via));
-	snprintf(f->u.open.listener, sizeof(f->u.open.listener), "%s",
-	    s->listener->conf.name);
-}
-
-static void
-fact_pool(struct fact *f, const struct session *s)
-{
-	fact_begin(f, s, TAP_POOL, sizeof(f->u.pool));
-	memcpy(f->u.pool.host, s->pool->conf.host, sizeof(f->u.pool.host));
-	address_text(&s->pool_peer, f->u.pool.peer, sizeof(f->u.pool.peer));
-	f->u.pool.port = s->pool->conf.port;
-	f->u.pool.index = s->pool_index;
-	f->u.pool.connect_us = s->connect_us;
-}
-
-static void
-fact_half(struct fact *f, const struct session *s, unsigned dir)
-{
-	fact_begin(f, s, TAP_HALF, 0);
-	f->h.dir = (uint8_t)dir;
-	f->h.offset = s->side[dir].read;
-}
-
-static void
-fact_info(struct fact *f, const struct session *s)
-{
-	fact_begin(f, s, TAP_INFO, sizeof(f->u.info));
-	f->u.info = s->info;
-}
-
-static void
-fact_closed(struct fact *f, const struct session *s)
-{
-	fact_begin(f, s, TAP_CLOSED, sizeof(f->u.closed));
-	f->h.ts_recv = mono_ns();
-	if (s->closed != NULL)
-		f->u.closed = *s->closed;
-	else
-		snprintf(f->u.closed.reason, sizeof(f->u.closed.reason),
-		    "no_memory");
-}
-
-void
-tap_open(struct tap *t, struct session *s)
-{
-	struct fact f;
-
-	if (t->ring == NULL || slot_take(t, s) == -1)
-		return;
-	fact_open(&f, s);
-	put(t, s, f.h, &f.u);
-}
-
-void
-tap_pool(struct tap *t, struct session *s)
-{
-	struct fact f;
-
-	if (t->ring == NULL || s->no == 0)
-		return;
-	fact_pool(&f, s);
-	put(t, s, f.h, &f.u);
-}
-
-void
-tap_half(struct tap *t, struct session *s, unsigned dir, uint64_t offset)
-{
-	struct fact f;
-
-	if (t->ring == NULL || s->no == 0)
-		return;
-	fact_half(&f, s, dir);
-	f.h.offset = offset;
-	put(t, s, f.h, NULL);
-}
-
-void
-tap_info(struct tap *t, struct session *s)
-{
-	struct fact f;
-
-	if (t->ring == NULL || s->no == 0)
-		return;
-	fact_info(&f, s);
-	put(t, s, f.h, &f.u);
-}
-
-bool
-tap_closed(struct tap *t, struct session *s)
-{
-	struct fact f;
-
-	if (t->ring == NULL || s->no == 0 || t->nended >= TAP_ENDED_MAX) {
-		if (s->no != 0) {
-			t->slots[s->slot] = NULL;
-			if (s->is_dirty)
-				TAILQ_REMOVE(&t->dirty, s, dirty);
-		}
-		return false;
-	}
-	t->nended++;
-	fact_closed(&f, s);
-	put(t, s, f.h, &f.u);
-	return true;
-}
-
 /* --- sending --- */
 
 static bool
 may_send(const struct tap *t)
 {
 	return t->ipc != NULL && ipc_queued(t->ipc) == 0;
-}
-
-static void
-tell(struct tap *t, const struct fact *f)
-{
-	static const uint8_t zero[8];
-	size_t pad = TAP_PAD(f->h.len) - f->h.len;
-
-	msg_put_raw(&t->out, &f->h, sizeof(f->h));
-	msg_put_raw(&t->out, &f->u, f->h.len);
-	msg_put_raw(&t->out, zero, pad);
-}
-
-/* All that is known of a session, with sequence number 0. */
-static void
-tell_session(struct tap *t, struct session *s)
-{
-	struct fact f;
-
-	fact_open(&f, s);
-	tell(t, &f);
-	if (s->pool != NULL) {
-		fact_pool(&f, s);
-		tell(t, &f);
-	}
-	for (unsigned d = 0; d < 2; d++) {
-		if (s->side[d].rd == RD_EOF) {
-			fact_half(&f, s, d);
-			tell(t, &f);
-		}
-	}
-	if (s->has_info) {
-		fact_info(&f, s);
-		tell(t, &f);
-	}
 }
 
 static int
@@ -534,7 +91,7 @@ send_all_facts(struct tap *t)
 			/* An ended one's CLOSED comes in its place in the
 			 * ring, or below if that was dropped. */
 			if (s != NULL)
-				tell_session(t, s);
+				tap_tell_session(t, s);
 		}
 		if (send_out(t) == -1)
 			return;
@@ -561,18 +118,18 @@ send_dirty(struct tap *t)
 		s->is_dirty = false;
 		ended = s->phase == S_ENDED;
 		mbuf_reset(&t->out);
-		tell_session(t, s);
+		tap_tell_session(t, s);
 		if (ended) {
-			fact_closed(&f, s);
-			tell(t, &f);
+			tap_fact_closed(&f, s);
+			tap_tell(t, &f);
 		}
 		if (send_out(t) == -1) {
-			make_dirty(t, s);
+			tap_make_dirty(t, s);
 			return;
 		}
 		if (ended) {
 			end.offset = s->side[0].delivered;
-			put(t, s, end, NULL);
+			tap_put(t, s, end, NULL);
 		}
 	}
 }
@@ -585,7 +142,7 @@ tell_lost(struct tap *t)
 	if (t->lost_told == t->lost_bytes)
 		return;
 	t->lost_told = t->lost_bytes;
-	put(t, NULL, h, NULL);
+	tap_put(t, NULL, h, NULL);
 }
 
 /* As many whole entries as fit into one packet and lie in a row. */
@@ -596,12 +153,12 @@ run_length(const struct tap *t, uint64_t *next)
 	size_t n = 0, one;
 
 	while (p != t->tail) {
-		one = entry_size(at(t, p));
+		one = tap_entry_size(tap_at(t, p));
 		if (n + one > TAP_BATCH_MAX + sizeof(struct tap_head))
 			break;
 		n += one;
 		p += one;
-		*next = normal(t, p);
+		*next = tap_normal(t, p);
 		if (*next != p)
 			break;
 	}
@@ -619,7 +176,7 @@ send_ring(struct tap *t)
 		mbuf_init(&view);
 		n = run_length(t, &next);
 		/* A view of the ring: ipc_send() copies, or queues a copy. */
-		view.data = (uint8_t *)at(t, t->sent);
+		view.data = (uint8_t *)tap_at(t, t->sent);
 		view.len = n;
 		if (ipc_send(t->ipc, MSG_TAP_BATCH, 0, -1, &view) == -1)
 			return;
@@ -628,8 +185,8 @@ send_ring(struct tap *t)
 	}
 }
 
-static void
-flush(struct tap *t)
+void
+tap_flush(struct tap *t)
 {
 	if (t->state == TAP_TELLING)
 		send_all_facts(t);
@@ -648,7 +205,7 @@ flush(struct tap *t)
 		tell_lost(t);
 	}
 	if (t->sent != t->tail && may_send(t))
-		arm(t);
+		tap_arm(t);
 }
 
 static void
@@ -657,7 +214,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	struct tap *t = arg;
 
 	t->timer_set = false;
-	flush(t);
+	tap_flush(t);
 }
 
 static void
@@ -666,7 +223,7 @@ tell_clock(struct tap *t)
 	struct tap_head h = { .kind = TAP_CLOCK, .ts_recv = mono_ns() };
 
 	h.offset = (uint64_t)t->clock_offset;
-	put(t, NULL, h, NULL);
+	tap_put(t, NULL, h, NULL);
 }
 
 /* Once a second: has somebody moved the clock?  How fast does it fill? */
@@ -709,14 +266,14 @@ on_resume(struct ipc *ipc, struct msg_in *m, void *arg)
 	if (memcmp(epoch, t->epoch, sizeof(epoch)) != 0)
 		seq = 0;
 	/* What it has is released; the rest is sent again. */
-	while (t->head != t->tail && at(t, t->head)->seq <= seq)
-		release_oldest(t, true);
+	while (t->head != t->tail && tap_at(t, t->head)->seq <= seq)
+		tap_release_oldest(t, true);
 	t->sent = t->head;
 	t->tell = 0;
 	t->state = TAP_TELLING;
 	t->resumes++;
 	tell_clock(t);
-	flush(t);
+	tap_flush(t);
 }
 
 static void
@@ -734,14 +291,14 @@ on_ack(struct ipc *ipc, struct msg_in *m, void *arg)
 		return;
 	}
 	t->acked = seq;
-	while (t->head != t->sent && at(t, t->head)->seq <= seq)
-		release_oldest(t, true);
+	while (t->head != t->sent && tap_at(t, t->head)->seq <= seq)
+		tap_release_oldest(t, true);
 }
 
 static void
 on_drained(struct ipc *ipc, void *arg)
 {
-	flush(arg);
+	tap_flush(arg);
 }
 
 static void
@@ -830,7 +387,7 @@ void
 tap_stop(struct tap *t)
 {
 	if (t->ring != NULL)
-		flush(t);
+		tap_flush(t);
 }
 
 int

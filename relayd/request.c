@@ -1,0 +1,139 @@
+/*
+ * What the operator asks relayd for.  control and the supervisor have
+ * checked who may.
+ */
+#include <sys/socket.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "relayd/relay_int.h"
+
+static void
+reply(struct ipc *ipc, uint32_t id, bool ok, const char *text)
+{
+	struct mbuf body;
+
+	mbuf_init(&body);
+	msg_put_u8(&body, ok);
+	msg_put_str(&body, text);
+	if (ipc_send(ipc, MSG_REPLY, id, -1, &body) == -1)
+		log_warn("reply");
+	mbuf_free(&body);
+}
+
+void
+request_disconnect(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct relay *r = arg;
+	struct session *s;
+	uint8_t uuid[16];
+
+	msg_get_raw(&m->cur, uuid, sizeof(uuid));
+	if (msg_end(&m->cur) == -1) {
+		ipc_bad(ipc, m, "malformed");
+		return;
+	}
+	TAILQ_FOREACH(s, &r->sessions, entry) {
+		if (memcmp(s->uuid, uuid, sizeof(uuid)) == 0)
+			break;
+	}
+	if (s == NULL) {
+		reply(ipc, m->id, false, "no such session is live");
+		return;
+	}
+	session_finish(s, "disconnected");
+	reply(ipc, m->id, true, "disconnected");
+}
+
+/* No newcomers: their connection is refused, so that they go elsewhere. */
+static void
+drain(struct relay *r, uint64_t ms)
+{
+	r->draining = true;
+	r->drain_until_ms = mono_ms() + ms;
+	for (unsigned i = 0; i < r->nlisteners; i++) {
+		event_del(r->listeners[i]->ev);
+		shutdown(r->listeners[i]->fd, SHUT_RDWR);
+	}
+	log_info("drain: no newcomers, %u sessions have %llu s", r->nsessions,
+	    (unsigned long long)ms / 1000);
+}
+
+void
+request_drain(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct relay *r = arg;
+	uint32_t ms = msg_get_u32(&m->cur);
+	char text[96];
+
+	if (msg_end(&m->cur) == -1) {
+		ipc_bad(ipc, m, "malformed");
+		return;
+	}
+	if (ms == UINT32_MAX)
+		ms = r->conf.drain_ms;
+	drain(r, ms);
+	snprintf(text, sizeof(text),
+	    "no newcomers; %u sessions have %u s; `reload` ends the drain",
+	    r->nsessions, ms / 1000);
+	reply(ipc, m->id, true, text);
+}
+
+static void
+pool_stats(struct relay *r, struct stats *st)
+{
+	unsigned up = 0, down = 0;
+	uint64_t now = mono_ms(), connects = 0, failures = 0;
+	struct pool *p;
+
+	LIST_FOREACH(p, &r->pools, entry) {
+		if (p->down_until_ms > now)
+			down++;
+		else
+			up++;
+		connects += p->connects;
+		failures += p->failures;
+	}
+	stats_add(st, "pools_up", up);
+	stats_add(st, "pools_down", down);
+	stats_add(st, "pool_connects", connects);
+	stats_add(st, "pool_failures", failures);
+}
+
+void
+request_stats(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct relay *r = arg;
+	const struct counters *c = &r->counters;
+	static struct stats st;
+	struct mbuf body;
+
+	st.n = 0;
+	stats_add(&st, "sessions_live", r->nsessions);
+	stats_add(&st, "sessions_total", r->nsessions_ever);
+	stats_add(&st, "sessions_max", r->max_sessions);
+	stats_add(&st, "accepted", c->accepted);
+	stats_add(&st, "refused_limit", c->refused_limit);
+	stats_add(&st, "refused_address", c->refused_address);
+	stats_add(&st, "refused_own", c->refused_own);
+	stats_add(&st, "no_pool", c->no_pool);
+	stats_add(&st, "accept_errors", c->accept_errors);
+	stats_add(&st, "proxy_bad", c->proxy_bad);
+	stats_add(&st, "out_of_descriptors", c->fds_out);
+	stats_add(&st, "bytes_from_miners", c->bytes_from[0]);
+	stats_add(&st, "bytes_to_pools", c->bytes_to[1]);
+	stats_add(&st, "bytes_from_pools", c->bytes_from[1]);
+	stats_add(&st, "bytes_to_miners", c->bytes_to[0]);
+	stats_add(&st, "undelivered_to_pools", c->undelivered[0]);
+	stats_add(&st, "undelivered_to_miners", c->undelivered[1]);
+	stats_add(&st, "draining", r->draining);
+	pool_stats(r, &st);
+	tap_stats(r->tap, &st);
+	mbuf_init(&body);
+	stats_put(&body, &st);
+	if (ipc_send(ipc, MSG_RELAY_STATS, m->id, -1, &body) == -1)
+		log_warn("stats");
+	mbuf_free(&body);
+}
