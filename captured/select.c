@@ -130,13 +130,17 @@ failed(struct select *sel, const struct reader *rd)
 enum select_result
 select_step(struct select *sel, struct reader *rd, unsigned ms)
 {
+	int64_t until;
 	int r;
 
 	if (sel->done)
 		return SELECT_DONE;
 	if (reader_begin(rd) == -1)
 		return failed(sel, rd);
-	r = run(sel, rd, ms_now() + ms);
+	until = ms_now() + ms;
+	if (sel->deadline != 0 && until > sel->deadline)
+		until = sel->deadline;
+	r = run(sel, rd, until);
 	reader_end(rd);
 	if (r == -1)
 		return failed(sel, rd);

@@ -24,7 +24,7 @@ static const char setup[] = "PRAGMA page_size=4096;"
 			    "PRAGMA journal_mode=WAL;"
 			    "PRAGMA synchronous=NORMAL;"
 			    "PRAGMA temp_store=MEMORY;"
-			    "PRAGMA cache_size=-16000;"
+			    "PRAGMA cache_size=-32000;"
 			    "PRAGMA cell_size_check=ON;"
 			    "PRAGMA trusted_schema=OFF;";
 
@@ -95,6 +95,8 @@ db_setup(struct store *st)
 {
 	int on = 1, rc;
 
+	/* Counting memory takes a lock for each piece; too late is no harm. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	rc = sqlite3_open_v2(st->path, &st->db,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 	    NULL);

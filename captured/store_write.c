@@ -450,7 +450,7 @@ store_commit(struct store *st, const struct store_mark *mark)
 static int
 idle_write(struct store *st)
 {
-	if (bounds_apply(st, 8000) == -1 || head_save(st) == -1)
+	if (bounds_idle(st) == -1 || head_save(st) == -1)
 		return -1;
 	return tx_commit(st);
 }
