@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -118,6 +121,68 @@ ports_keep(struct supervisor *sup, const struct config *conf)
 			close(sup->port[i].fd);
 	}
 	sup->nports = n;
+}
+
+static bool
+is_wildcard(const struct conf_addr *addr)
+{
+	const struct sockaddr_in *in = (const void *)&addr->ss;
+	const struct sockaddr_in6 *in6 = (const void *)&addr->ss;
+
+	if (addr->ss.ss_family == AF_INET)
+		return in->sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
+}
+
+/* One of this machine's addresses that another machine can use. */
+static bool
+own_address(int family, char *out, size_t size)
+{
+	struct ifaddrs *list, *i;
+	bool found = false;
+
+	if (getifaddrs(&list) == -1)
+		return false;
+	for (i = list; i != NULL && !found; i = i->ifa_next) {
+		const struct sockaddr_in6 *in6 = (const void *)i->ifa_addr;
+		const struct sockaddr_in *in = (const void *)i->ifa_addr;
+
+		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != family ||
+		    !(i->ifa_flags & IFF_UP) || (i->ifa_flags & IFF_LOOPBACK))
+			continue;
+		if (family == AF_INET)
+			found = inet_ntop(family, &in->sin_addr, out,
+				    (socklen_t)size) != NULL;
+		else if (!IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+			found = inet_ntop(family, &in6->sin6_addr, out,
+				    (socklen_t)size) != NULL;
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+bool
+port_for_people(const struct supervisor *sup, const struct conf_addr *addr,
+    char *out, size_t size)
+{
+	char ip[INET6_ADDRSTRLEN];
+	bool v6 = addr->ss.ss_family == AF_INET6;
+
+	if (port_fd(sup, addr) == -1)
+		return false;
+	if (!is_wildcard(addr)) {
+		snprintf(out, size, "stratum+tcp://%s", addr->text);
+		return true;
+	}
+	if (!own_address(addr->ss.ss_family, ip, sizeof(ip))) {
+		if (v6)
+			return false;
+		snprintf(ip, sizeof(ip), "127.0.0.1");
+	}
+	snprintf(out, size,
+	    v6 ? "stratum+tcp://[%s]:%u" : "stratum+tcp://%s:%u", ip,
+	    addr->port);
+	return true;
 }
 
 static int

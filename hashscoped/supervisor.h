@@ -116,6 +116,10 @@ int ports_open(struct supervisor *, const struct config *,
 /* Closes what conf does not name. */
 void ports_keep(struct supervisor *, const struct config *);
 int port_fd(const struct supervisor *, const struct conf_addr *);
+/* What to type into a miner to reach this listener; false when it is not
+ * open, or there is no address that another machine could use. */
+bool port_for_people(const struct supervisor *, const struct conf_addr *,
+    char *out, size_t size);
 int control_socket_open(struct supervisor *);
 void control_socket_close(struct supervisor *);
 
