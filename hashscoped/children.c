@@ -160,8 +160,10 @@ on_prepared(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "malformed");
 		return;
 	}
-	if (c->conf_pending) {
-		reload_on_prepared(c->sup, c, ok, why);
+	/* At the start the number is 0; a reload has its own, and one that
+	 * was refused meanwhile gets no COMMIT for a late answer. */
+	if (m->id != 0) {
+		reload_on_prepared(c->sup, c, m->id, ok, why);
 		return;
 	}
 	if (!ok)

@@ -142,10 +142,9 @@ miner_lines(const struct supervisor *sup, const struct config *conf,
 {
 	for (size_t i = 0; i < conf->nlisten && cc->nminer < CONTROL_MINERS;
 	     i++) {
-		if (port_fd(sup, &conf->listen[i].addr) == -1)
-			continue;
-		snprintf(cc->miner[cc->nminer++], CONTROL_URL,
-		    "stratum+tcp://%s", conf->listen[i].addr.text);
+		if (port_for_people(sup, &conf->listen[i].addr,
+			cc->miner[cc->nminer], CONTROL_URL))
+			cc->nminer++;
 	}
 }
 

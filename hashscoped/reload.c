@@ -25,12 +25,12 @@
 #include "common/sandbox.h"
 #include "hashscoped/supervisor.h"
 
-#define RELOAD_ID       1u
 #define RELOAD_SECONDS  10
 #define RELOAD_TEXT_MAX (1024u * 1024u)
 #define NOBODY          65534u
 
 struct reload {
+	uint32_t serial; /* of this reload, never 0 */
 	uint32_t requester;
 	pid_t pid;   /* of the parser; 0 when it has ended */
 	int fd;      /* it asks for files here */
@@ -195,7 +195,7 @@ refuse(struct supervisor *sup, const char *why)
 
 		if (r->next != NULL && c->ipc != NULL &&
 		    c->state == CHILD_READY)
-			ipc_send_empty(c->ipc, MSG_CONF_ABORT, RELOAD_ID);
+			ipc_send_empty(c->ipc, MSG_CONF_ABORT, r->serial);
 		c->conf_pending = 0;
 	}
 	if (r->pid > 0)
@@ -294,7 +294,7 @@ apply(struct supervisor *sup)
 		struct child *c = &sup->child[i];
 
 		if (c->conf_pending && c->ipc != NULL)
-			ipc_send_empty(c->ipc, MSG_CONF_COMMIT, RELOAD_ID);
+			ipc_send_empty(c->ipc, MSG_CONF_COMMIT, r->serial);
 		c->conf_pending = 0;
 	}
 	sup->conf = r->next;
@@ -343,7 +343,7 @@ prepare(struct supervisor *sup)
 		}
 		c->conf_pending = 1;
 		r->waiting++;
-		if (conf_send(sup, c, r->next, RELOAD_ID) == -1) {
+		if (conf_send(sup, c, r->next, r->serial) == -1) {
 			snprintf(why, sizeof(why), "%s does not listen",
 			    c->name);
 			refuse(sup, why);
@@ -353,12 +353,13 @@ prepare(struct supervisor *sup)
 }
 
 void
-reload_on_prepared(struct supervisor *sup, struct child *c, bool ok,
-    const char *why)
+reload_on_prepared(struct supervisor *sup, struct child *c, uint32_t serial,
+    bool ok, const char *why)
 {
 	char text[512];
 
-	if (sup->reload == NULL || c->conf_pending != 1)
+	if (sup->reload == NULL || sup->reload->serial != serial ||
+	    c->conf_pending != 1)
 		return;
 	if (!ok) {
 		snprintf(text, sizeof(text), "%s: %s", c->name, why);
@@ -420,6 +421,7 @@ reload_on_exit(struct supervisor *sup, pid_t pid, int status)
 void
 reload_begin(struct supervisor *sup, uint32_t requester)
 {
+	static uint32_t serial;
 	struct timeval tv = { RELOAD_SECONDS, 0 };
 	struct timespec ts;
 	struct reload *r;
@@ -439,6 +441,7 @@ reload_begin(struct supervisor *sup, uint32_t requester)
 	if (r == NULL)
 		fatal("reload");
 	r->requester = requester;
+	r->serial = ++serial == 0 ? ++serial : serial;
 	r->fd = -1;
 	r->text_fd = memfd_create("config", MFD_CLOEXEC);
 	if (r->text_fd == -1 || ipc_pair(fds) == -1) {

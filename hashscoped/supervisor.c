@@ -44,6 +44,7 @@ own_log(void *arg, enum log_level level, const uint8_t *session,
 void
 supervisor_ready(struct supervisor *sup)
 {
+	char url[128];
 	bool none = true;
 
 	if (sup->ready_told)
@@ -52,10 +53,10 @@ supervisor_ready(struct supervisor *sup)
 	for (size_t i = 0; i < sup->conf->nlisten; i++) {
 		const struct conf_listen *l = &sup->conf->listen[i];
 
-		if (port_fd(sup, &l->addr) == -1)
-			continue;
 		none = none && l->npools == 0;
-		log_info("point miners to stratum+tcp://%s%s", l->addr.text,
+		if (!port_for_people(sup, &l->addr, url, sizeof(url)))
+			continue;
+		log_info("point miners to %s%s", url,
 		    l->npools == 0 ? " (no pool is configured for it yet)" :
 				     "");
 	}

@@ -133,8 +133,8 @@ bool group_id(const char *name, gid_t *);
 /* --- reload.c --- */
 /* requester: the id to answer to, 0 for SIGHUP. */
 void reload_begin(struct supervisor *, uint32_t requester);
-void reload_on_prepared(struct supervisor *, struct child *, bool ok,
-    const char *why);
+void reload_on_prepared(struct supervisor *, struct child *, uint32_t serial,
+    bool ok, const char *why);
 void reload_on_child_gone(struct supervisor *, struct child *);
 bool reload_on_exit(struct supervisor *, pid_t, int status);
 /* Reads file and environment; NULL when there were errors. */
