@@ -12,6 +12,7 @@ import re
 import resource
 import select
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -80,6 +81,17 @@ def children_of(pid):
 def gone(pid):
     """Has the process ended (or is it only waited for)?"""
     return proc_status(pid).get("State", "X")[0] in "XZ"
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """The process stands still for a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        hs.wait_for(lambda: proc_status(pid)["State"][0] == "T", "a stop")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def limit_descriptors(pid, soft):
