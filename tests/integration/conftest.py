@@ -1,6 +1,7 @@
 """Fixtures of the integration tests; the helpers are in hs.py."""
 import pytest
 
+import cap
 import hs
 import rig
 
@@ -66,4 +67,14 @@ def box(build, closing):
         if pools is None:
             pools = [rig.Pool()]
         return closing(rig.Box(pools, body, inner, **kw))
+    return start
+
+
+@pytest.fixture
+def scope(build, closing):
+    """scope(body, pools=, ...): a cap.Scope, by default with one pool."""
+    def start(body="", inner="", pools=None, **kw):
+        if pools is None:
+            pools = [rig.Pool()]
+        return closing(cap.Scope(pools, body, inner, **kw))
     return start

@@ -1,0 +1,176 @@
+"""A HashScope that captures, what hashscopectl says of it, and models of what
+it must say."""
+import base64
+import collections
+import datetime
+import json
+import os
+import re
+import subprocess
+
+import hs
+import rig
+
+UP, DOWN = "miner_to_pool", "pool_to_miner"
+KEEP = 65536  # bytes of a line that are stored
+CTL = hs.BUILD / "bin" / "hashscopectl"
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def raw(m, key="raw"):
+    """The bytes of a message."""
+    if m[key + "_encoding"] == "base64":
+        return base64.b64decode(m[key], validate=True)
+    return m[key].encode()
+
+
+def micros(text):
+    """A time of the API in µs since 1970, checked for its form."""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text), text
+    at = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return (at - EPOCH) // datetime.timedelta(microseconds=1)
+
+
+def rfc3339(us):
+    """The other way round."""
+    at = EPOCH + datetime.timedelta(microseconds=us)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def now_us():
+    """Now."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (now - EPOCH) // datetime.timedelta(microseconds=1)
+
+
+def port_of(session):
+    """The miner's port of a session, by which a test knows it."""
+    return int(session["peer"].rsplit(":", 1)[1])
+
+
+def lines_of(data):
+    """The lines of a stream as (bytes, size with the newline)."""
+    lines = [(x, len(x) + 1) for x in data.split(b"\n")]
+    last, _ = lines.pop()
+    return lines + ([(last, len(last))] if last else [])
+
+
+def by_session(messages):
+    """{session_id: {direction: [messages, oldest first]}}."""
+    found = collections.defaultdict(lambda: {UP: [], DOWN: []})
+    for m in sorted(messages, key=lambda m: int(m["id"])):
+        found[m["session_id"]][m["direction"]].append(m)
+    return found
+
+
+def check_stream(messages, want):
+    """The messages of one direction are these lines, whole, once, in order."""
+    got = [(raw(m), m["size_bytes"]) for m in messages]
+    if got == want:
+        return
+    at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b),
+              min(len(got), len(want)))
+    raise AssertionError(
+        f"{len(got)} messages, {len(want)} expected, differ at {at}: "
+        f"{got[at:at + 2]!r}, {want[at:at + 2]!r}")
+
+
+def check_order(messages):
+    """Newest first; positions once; times of each stream never go back."""
+    ids = [int(m["id"]) for m in messages]
+    assert ids == sorted(set(ids), reverse=True)
+    last = {}
+    for m in reversed(messages):
+        stream = m["session_id"], m["direction"]
+        ts = micros(m["ts_recv"])
+        assert ts >= last.get(stream, 0), m
+        last[stream] = ts
+        if m["ts_fwd"] is not None:
+            assert micros(m["ts_fwd"]) >= ts, m
+
+
+class Scope(rig.Box):
+    """A Box with capture on."""
+
+    def __init__(self, pools, body="", inner="", **kw):
+        self.began_us = now_us()
+        super().__init__(pools, body, inner, capture=True, **kw)
+
+    @property
+    def store(self):
+        """The store's file, as the processes see it."""
+        return self.hsd.state_dir / "store.db"
+
+    def run_ctl(self, *words, json_out=True, run_dir=None):
+        """hashscopectl with these words: a CompletedProcess."""
+        argv = [CTL, *(["-j"] if json_out else []), *map(str, words)]
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=5 * hs.DEADLINE,
+            env={**os.environ,
+                 "HASHSCOPE_RUN_DIR": str(run_dir or self.hsd.run_dir)})
+
+    def ctl(self, *words):
+        """What `hashscopectl -j WORDS` says."""
+        done = self.run_ctl(*words)
+        assert done.returncode == 0, (words, done.stderr)
+        return json.loads(done.stdout)
+
+    def messages(self, *words):
+        """show messages."""
+        return self.ctl("show", "messages", *words)
+
+    def sessions(self, *words):
+        """show sessions."""
+        return self.ctl("show", "sessions", *words)
+
+    def summary(self):
+        """show summary."""
+        return self.ctl("show", "summary")
+
+    def capture_stats(self):
+        """captured's counters, with None while there are none."""
+        done = self.run_ctl("show", "summary")
+        if done.returncode != 0:
+            return None
+        return json.loads(done.stdout)["capture"]
+
+    def pid(self, role):
+        """The pid of a process by the name in show processes."""
+        for p in self.ctl("show", "processes"):
+            if p["role"] == role:
+                return p["pid"]
+        raise AssertionError(f"no process {role}")
+
+    def caught_up(self):
+        """Has captured committed all that relayd copied so far?"""
+        st = self.stats()
+        return st["tap.attached"] and not st["tap.ring_used"]
+
+    def settle(self, deadline=hs.DEADLINE):
+        """Waits until all that was relayed is in the store."""
+        hs.wait_for(self.caught_up, "capture that has caught up", deadline)
+
+    def ended(self, deadline=hs.DEADLINE):
+        """Waits until all sessions are closed, and in the store."""
+        hs.wait_for(lambda: self.stats()["sessions_live"] == 0,
+                    "end of sessions", deadline)
+        self.settle(deadline)
+
+    def by_port(self):
+        """{miner's port: session}."""
+        return {port_of(s): s for s in self.sessions()}
+
+    def say(self, up=b"", down=b"", end=True):
+        """One session in which each end says that; the miner's port."""
+        miner, pool = self.pair()
+        port = miner.getsockname()[1]
+        jobs = [rig.Worker(miner.sendall, up), rig.Worker(pool.sendall, down)]
+        assert rig.recv_exact(pool, len(up)) == up
+        assert rig.recv_exact(miner, len(down)) == down
+        for job in jobs:
+            job.result()
+        if end:
+            miner.close()
+            pool.close()
+        return port
