@@ -11,9 +11,14 @@ test_grammar_SRCS := hashscopectl/grammar.c hashscopectl/time.c
 test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
 test_store_SRCS := $(store_SRCS)
 test_select_SRCS := $(store_SRCS)
-test_capture_SRCS := tests/unit/capture_util.c \
-	$(filter-out captured/main.c,$(wildcard captured/*.c))
+# It starts the real process.
+test_query_SRCS := $(store_SRCS)
+$(B)/unit/test_query: $(B)/libexec/captured
+test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
+	$(patsubst %,captured/%.c,commit feed hold ingest map message migrate \
+	pair restore session sql tap_in text)
 test_capture_kill_SRCS := $(test_capture_SRCS)
+test_capture_ipc_SRCS := $(test_capture_SRCS)
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
 test_line_LIBS := -Wl,--wrap=realloc
