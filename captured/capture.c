@@ -358,6 +358,7 @@ static const struct proc_role role = {
 	.name = "captured",
 	.keeps_files = true,
 	.handlers = handlers,
+	.create = capture_new,
 	.conf_begin = conf_begin,
 	.conf_prepare = conf_prepare,
 	.conf_commit = conf_commit,

@@ -606,27 +606,7 @@ static const struct ipc_handler conf_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
-#define QUERY_ROLE(which, title)                                          \
-	{                                                                 \
-		.role = (which), .name = (title), .keeps_files = true,    \
-		.handlers = conf_handlers, .conf_begin = conf_begin,      \
-		.conf_prepare = conf_prepare, .conf_commit = conf_commit, \
-		.start = role_start, .sandbox = role_sandbox,             \
-		.peer = role_peer, .shutdown = role_shutdown,             \
-	}
-
-static const struct proc_role roles[] = {
-	QUERY_ROLE(ROLE_QUERY_PAGE, "query page"),
-	QUERY_ROLE(ROLE_QUERY_SEARCH, "query search"),
-};
-
-const struct proc_role *
-query_role(enum role which)
-{
-	return &roles[which == ROLE_QUERY_SEARCH];
-}
-
-void *
+static void *
 query_new(enum role which)
 {
 	struct role_state *q = calloc(1, sizeof(*q));
@@ -637,4 +617,37 @@ query_new(enum role which)
 	TAILQ_INIT(&q->jobs);
 	mbuf_init(&q->body);
 	return q;
+}
+
+static void *
+page_new(void)
+{
+	return query_new(ROLE_QUERY_PAGE);
+}
+
+static void *
+search_new(void)
+{
+	return query_new(ROLE_QUERY_SEARCH);
+}
+
+#define QUERY_ROLE(which, title, new)                                   \
+	{                                                               \
+		.role = (which), .name = (title), .keeps_files = true,  \
+		.create = (new), .handlers = conf_handlers,             \
+		.conf_begin = conf_begin, .conf_prepare = conf_prepare, \
+		.conf_commit = conf_commit, .start = role_start,        \
+		.sandbox = role_sandbox, .peer = role_peer,             \
+		.shutdown = role_shutdown,                              \
+	}
+
+static const struct proc_role roles[] = {
+	QUERY_ROLE(ROLE_QUERY_PAGE, "query page", page_new),
+	QUERY_ROLE(ROLE_QUERY_SEARCH, "query search", search_new),
+};
+
+const struct proc_role *
+query_role(enum role which)
+{
+	return &roles[which == ROLE_QUERY_SEARCH];
 }

@@ -12,7 +12,5 @@
 
 /* which: ROLE_QUERY_PAGE or ROLE_QUERY_SEARCH. */
 const struct proc_role *query_role(enum role which);
-/* The argument of the role's functions; NULL without memory. */
-void *query_new(enum role which);
 
 #endif

@@ -285,7 +285,7 @@ join_handlers(const struct ipc_handler *theirs)
 
 /* Step 1.  Nothing but a supervisor starts us: say so to whoever tries. */
 static void
-read_hello(const struct proc_role *roles, void *args[])
+read_hello(const struct proc_role *roles)
 {
 	struct mbuf body;
 	struct mcur cur;
@@ -315,18 +315,20 @@ read_hello(const struct proc_role *roles, void *args[])
 		fatalx("not a role of this program: %s",
 		    role_name(self.hello.role));
 	self.role = &roles[i];
-	self.arg = args[i];
+	self.arg = self.role->create();
+	if (self.arg == NULL)
+		fatal("%s", self.role->name);
 }
 
 int
-proc_main(int argc, char *argv[], const struct proc_role *roles, void *args[])
+proc_main(int argc, char *argv[], const struct proc_role *roles)
 {
 	signal(SIGPIPE, SIG_IGN);
 	/* A terminal's or a group's signal is the supervisor's to act on. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	read_hello(roles, args);
+	read_hello(roles);
 	prctl(PR_SET_NAME, self.role->name);
 	log_init(self.role->name);
 	log_set_verbose(self.hello.verbose);

@@ -44,6 +44,8 @@ struct proc_role {
 	enum role role;
 	const char *name; /* of the process and in the log: "relayd" */
 	bool keeps_files; /* works on files: no chroot */
+	/* Its arg, made once HELLO has named the role; NULL is fatal. */
+	void *(*create)(void);
 	/* Messages beyond the ones that proc itself handles (HELLO, PEER,
 	 * SHUTDOWN, LOG_LEVEL, PING, CONF_*): the CONF items and requests. */
 	const struct ipc_handler *handlers;
@@ -69,8 +71,7 @@ struct proc_role {
 
 /* Runs until the end; returns the exit status.  roles ends with name NULL:
  * a binary may hold several, HELLO says which. */
-int proc_main(int argc, char *argv[], const struct proc_role *roles,
-    void *args[]);
+int proc_main(int argc, char *argv[], const struct proc_role *roles);
 
 struct event_base *proc_base(const struct proc *);
 struct ipc *proc_supervisor(const struct proc *);

@@ -423,6 +423,7 @@ static const struct proc_role role = {
 	.role = ROLE_CONTROL,
 	.name = "control",
 	.handlers = supervisor_handlers,
+	.create = control_new,
 	.conf_begin = conf_begin,
 	.conf_prepare = conf_prepare,
 	.conf_commit = conf_commit,

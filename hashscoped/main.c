@@ -9,12 +9,9 @@ int
 main(int argc, char *argv[], char *envp[])
 {
 	struct proc_role roles[3] = { *control_role(), *resolver_role(),
-		{ 0 } };
-	void *args[2];
+		{ .name = NULL } };
 
-	if (argc != 2 || strcmp(argv[1], "-R") != 0)
-		return supervisor_main(argc, argv, envp);
-	args[0] = control_new();
-	args[1] = resolver_new();
-	return proc_main(argc, argv, roles, args);
+	if (argc == 2 && strcmp(argv[1], "-R") == 0)
+		return proc_main(argc, argv, roles);
+	return supervisor_main(argc, argv, envp);
 }

@@ -162,6 +162,7 @@ static const struct proc_role role = {
 	.role = ROLE_RESOLVER,
 	.name = "resolver",
 	.keeps_files = true,
+	.create = resolver_new,
 	.conf_begin = conf_begin,
 	.conf_prepare = conf_prepare,
 	.conf_commit = conf_commit,

@@ -305,6 +305,7 @@ static const struct proc_role role = {
 	.role = ROLE_RELAY,
 	.name = "relayd",
 	.handlers = handlers,
+	.create = relay_new,
 	.conf_begin = conf_begin,
 	.conf_prepare = conf_prepare,
 	.conf_commit = conf_commit,
