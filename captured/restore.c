@@ -199,7 +199,6 @@ ingest_stats(const struct ingest *in, struct stats *st)
 		{ "last_commit_us", n->last_commit_us },
 		{ "last_commit_rows", n->last_commit_rows },
 		{ "max_commit_us", n->max_commit_us },
-		{ "tap.connected", in->lost_ns == 0 && in->last_ts != 0 },
 		{ "tap.seq", in->mark.seq },
 		{ "tap.acked", ingest_acked(in) },
 		{ "tap.idle_us",

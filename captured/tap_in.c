@@ -253,6 +253,7 @@ void
 tap_in_stats(const struct tap_in *t, struct stats *st)
 {
 	stats_add(st, "tap.connected", t->ipc != NULL && t->greeted);
+	stats_add(st, "tap.by_clock", t->ticking);
 	stats_add(st, "tap.rounds", t->rounds);
 	stats_add(st, "tap.wakeups", t->wakeups);
 	stats_add(st, "tap.acks", t->acks);
