@@ -81,6 +81,18 @@ set_flags(struct making *k, const struct stratum_msg *sm)
 	k->m.flags = flags;
 }
 
+/* While the first bytes do not say it all yet, what they look like. */
+static unsigned
+session_protocol(const struct session *s)
+{
+	struct stratum_foreign f;
+
+	if (s->decided || s->first == NULL)
+		return s->protocol;
+	stratum_foreign(s->first, s->first_len, true, &f);
+	return f.protocol;
+}
+
 /* A session's protocol explains lines that are no JSON-RPC themselves. */
 static void
 set_protocol(struct making *k, const struct stratum_msg *sm)
@@ -88,7 +100,7 @@ set_protocol(struct making *k, const struct stratum_msg *sm)
 	unsigned p = sm->protocol;
 
 	if (p == STRATUM_P_STRATUM && sm->kind <= STRATUM_FOREIGN)
-		p = k->s->protocol;
+		p = session_protocol(k->s);
 	k->m.protocol = stratum_protocol_name((enum stratum_protocol)p);
 	if (p != STRATUM_P_STRATUM)
 		k->m.flags |= MF_FOREIGN;
