@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 
 #include "captured/migrate.h"
+#include "common/sandbox.h"
 #include "tests/unit/storelib.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -908,6 +909,77 @@ test_full_disk(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* --- in captured's sandbox --- */
+
+static void
+in_sandbox(struct fixture *f)
+{
+	struct sandbox_path path = { f->conf.dir,
+		SB_PATH_READ | SB_PATH_WRITE | SB_PATH_READDIR };
+	struct sandbox box = { .promises = SB_STDIO | SB_PASSFD | SB_RPATH |
+		    SB_WPATH | SB_CPATH,
+		.paths = &path,
+		.npaths = 1 };
+	struct store_session s;
+	char err[256];
+	int i;
+
+	if (sandbox_apply(&box, err, sizeof(err)) == -1)
+		fail_msg("%s", err);
+	fixture_open(f);
+	make_session(&s, f->st);
+	bound(f, 500, 100);
+	for (i = 0; i < 20; i++) {
+		add_many(f, s.sid, 100, 50);
+		write_session(f->st, &s);
+	}
+	assert_true(store_writable(f->st));
+	assert_int_equal(store_idle(f->st), 0);
+	assert_int_equal(store_checkpoint(f->st), 0);
+	assert_int_equal(store_recover(f->st, f->moved, sizeof(f->moved)), 0);
+	add_many(f, s.sid, 100, 50);
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(stat_of(f->st, "store_visible"), 100);
+	fixture_close(f);
+}
+
+/* Whatever SQLite asks of the kernel on the way, the promises allow it. */
+static void
+test_sandbox(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	pid_t pid;
+
+	fixture_close(f);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		in_sandbox(f);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		fail_msg("the child ended with %#x", (unsigned)status);
+}
+
+/* Says what a message costs here; it is no test of that. */
+static void
+test_rate(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec a, b;
+	double s;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	add_many(f, 1, 60000, 2000);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	assert_int_equal(stat_of(f->st, "store_visible"), 60000);
+	s = (double)(b.tv_sec - a.tv_sec) + (b.tv_nsec - a.tv_nsec) / 1e9;
+	print_message("%.0f messages/s in batches of 2,000\n", 60000 / s);
+}
+
 /* --- the WAL --- */
 
 static void
@@ -984,8 +1056,10 @@ main(void)
 		T(test_bound_size),
 		T(test_session_lives),
 		T(test_full_disk),
+		T(test_sandbox),
 		T(test_checkpoint),
 		T(test_many_methods),
+		T(test_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
