@@ -420,19 +420,28 @@ store_close(struct store *st)
 int
 store_recover(struct store *st, char *moved, size_t size)
 {
+	bool was_open;
+
 	st->n_dropped += st->batch.nrows;
 	batch_clear(&st->batch);
+	/* Not open: an earlier attempt got no further, there is nothing to
+	 * move. */
+	was_open = st->db != NULL;
 	db_close(st);
 	bodies_clear(st);
 	map_clear(&st->deltas);
 	st->have_clock = false;
 	st->wal_frames = st->wal_passive = 0;
 	st->err = STORE_OK;
-	if (move_aside(st, moved, size) == -1)
+	moved[0] = '\0';
+	if (was_open && move_aside(st, moved, size) == -1)
 		return -1;
 	/* Positions and numbers go on where they were, behind what is
 	 * reserved: a new reservation is made with the next position. */
-	return db_open(st);
+	if (open_or_replace(st, moved, size) == 0)
+		return 0;
+	db_close(st);
+	return -1;
 }
 
 /* --- reading back --- */
@@ -495,6 +504,8 @@ store_load_sessions(struct store *st,
 	int r;
 
 	st->err = STORE_OK;
+	if (st->db == NULL)
+		return store_failed(st, SQLITE_NOTADB);
 	mbuf_init(&partial[0]);
 	mbuf_init(&partial[1]);
 	sql_start(st, SQL_SESSIONS_LOAD, &b);
@@ -523,6 +534,8 @@ store_load_items(struct store *st,
 	int r;
 
 	st->err = STORE_OK;
+	if (st->db == NULL)
+		return store_failed(st, SQLITE_NOTADB);
 	sql_start(st, SQL_ITEMS_LOAD, &b);
 	while ((r = sql_step(st, SQL_ITEMS_LOAD, &b)) == 1) {
 		col_init(&c, b.q, 0);
@@ -543,7 +556,10 @@ void
 store_stats(const struct store *st, struct stats *out)
 {
 	const struct head *h = &st->saved;
+	struct stat sb;
 
+	if (stat(st->path, &sb) == 0)
+		stats_add(out, "store_file_bytes", (uint64_t)sb.st_size);
 	stats_add(out, "store_visible", h->visible);
 	stats_add(out, "store_rows", h->stored);
 	stats_add(out, "store_floor", h->floor);

@@ -70,7 +70,8 @@ void store_conf(struct store *, const struct capture_conf *);
  * a new one, with a new id, behind the positions given out so far.  What was
  * collected is dropped, and the sessions are gone: the caller writes each
  * live one again, whole (facts, all of its unfinished lines, its items),
- * under the number it had.
+ * under the number it had.  -1: nothing is open; until a later call succeeds
+ * each transaction fails with STORE_CORRUPT.
  */
 int store_recover(struct store *, char *moved, size_t size);
 

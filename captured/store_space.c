@@ -192,6 +192,8 @@ store_checkpoint(struct store *st)
 	int log, done, rc;
 
 	st->err = STORE_OK;
+	if (st->db == NULL)
+		return store_failed(st, SQLITE_NOTADB);
 	rc = sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
 	    &log, &done);
 	if (rc != SQLITE_OK)

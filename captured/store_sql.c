@@ -1,6 +1,7 @@
 /*
  * The statements of the writer, prepared once, by their number.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,8 +183,12 @@ sql_reset(struct store *st, enum sql n)
 }
 
 static enum store_err
-classify(int rc)
+classify(const struct store *st, int rc)
 {
+	/* Growing -shm on a full disk is an I/O error to SQLite. */
+	if ((rc & 0xff) == SQLITE_IOERR && st->db != NULL &&
+	    sqlite3_system_errno(st->db) == ENOSPC)
+		return STORE_FULL;
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
 		return STORE_FULL;
@@ -206,7 +211,7 @@ store_failed(struct store *st, int rc)
 {
 	/* The first reason counts: a rollback may fail after it. */
 	if (st->err == STORE_OK) {
-		st->err = classify(rc);
+		st->err = classify(st, rc);
 		snprintf(st->errmsg, sizeof(st->errmsg), "%s (%d)",
 		    st->db == NULL ? sqlite3_errstr(rc) :
 				     sqlite3_errmsg(st->db),

@@ -11,6 +11,8 @@ tx_begin(struct store *st)
 	struct bind b;
 
 	st->err = STORE_OK;
+	if (st->db == NULL)
+		return store_failed(st, SQLITE_NOTADB);
 	if (st->in_tx)
 		return store_fail_bug(st, "a transaction is open");
 	sql_start(st, SQL_BEGIN, &b);
@@ -461,7 +463,7 @@ store_idle(struct store *st)
 	int r = 0;
 
 	st->err = STORE_OK;
-	if (st->in_tx)
+	if (st->in_tx || st->db == NULL)
 		return 0;
 	clock_watch(st);
 	bounds_prune(st);

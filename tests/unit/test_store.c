@@ -199,6 +199,32 @@ test_corrupt_at_work(void **state)
 	assert_int_equal(ask(f, "SELECT count(*) FROM sessions"), 1);
 }
 
+/* Nothing can be made anew: it says so, and works when that has passed. */
+static void
+test_recover_fails(void **state)
+{
+	struct fixture *f = *state;
+	char away[CONF_PATH + 8];
+
+	add_msg(f->st, 1, "x");
+	commit(f->st);
+	snprintf(away, sizeof(away), "%s.away", f->conf.dir);
+	assert_int_equal(rename(f->conf.dir, away), 0);
+	assert_int_equal(store_recover(f->st, f->moved, sizeof(f->moved)), -1);
+	assert_int_equal(store_begin(f->st), -1);
+	assert_int_equal(store_errno(f->st), STORE_CORRUPT);
+	assert_int_equal(store_idle(f->st), 0);
+	assert_int_equal(store_checkpoint(f->st), -1);
+	assert_int_equal(store_recover(f->st, f->moved, sizeof(f->moved)), -1);
+	assert_int_equal(rename(away, f->conf.dir), 0);
+	assert_int_equal(store_recover(f->st, f->moved, sizeof(f->moved)), 0);
+	/* There was nothing wrong with it: nothing was moved. */
+	assert_string_equal(f->moved, "");
+	add_msg(f->st, 1, "y");
+	commit(f->st);
+	assert_int_equal(ask(f, "SELECT count(*) FROM messages"), 2);
+}
+
 /* --- positions --- */
 
 static void
@@ -1042,6 +1068,7 @@ main(void)
 		T(test_migrations),
 		T(test_corrupt_at_open),
 		T(test_corrupt_at_work),
+		T(test_recover_fails),
 		T(test_positions),
 		T(test_kill),
 		T(test_rollback_keeps_batch),
