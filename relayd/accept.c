@@ -112,9 +112,38 @@ on_proxy_timeout(evutil_socket_t fd, short what, void *arg)
 	session_end(s, "proxy_header", "incomplete in time", true);
 }
 
+/* Not called again before there are n bytes, or the end. */
+static void
+wait_for_bytes(int fd, size_t n)
+{
+	int low = (int)n;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
+}
+
+static void
+proxy_bad(struct session *s)
+{
+	relay_counters(s->relay)->proxy_bad++;
+	session_end(s, "proxy_header", "malformed", true);
+}
+
+/* Half a header, of n bytes: the rest is waited for. */
+static void
+proxy_half(struct session *s, size_t n, bool ended)
+{
+	if (ended) {
+		session_end(s, "proxy_header", "ended before it", true);
+		return;
+	}
+	s->effort->head_len = n;
+	wait_for_bytes(s->side[MINER].fd, n + 1);
+}
+
 /*
- * Looks at what is there and takes only what belongs to the header, so that
- * a miner's first byte stays in the socket until a pool is connected.
+ * Looks at what is there and takes the header when it is whole.  Before that
+ * nothing is taken: it may turn out to be a miner's own bytes, which stay in
+ * the socket until a pool is connected.
  */
 static void
 on_proxy_readable(evutil_socket_t fd, short what, void *arg)
@@ -123,38 +152,33 @@ on_proxy_readable(evutil_socket_t fd, short what, void *arg)
 	struct session *s = side->session;
 	struct effort *e = s->effort;
 	struct proxy_header head;
-	size_t had = e->head_len;
 	ssize_t n;
 	int r;
 
-	n = recv(fd, e->head + had, sizeof(e->head) - had, MSG_PEEK);
+	n = recv(fd, e->head, sizeof(e->head), MSG_PEEK);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		session_end(s, "proxy_header", "ended before it", true);
 		return;
 	}
-	r = proxy_parse(e->head, had + (size_t)n, &head);
-	if (r == 0)
-		e->head_len = had + (size_t)n;
-	if (r == -2 || e->head_len == sizeof(e->head)) {
-		relay_counters(s->relay)->proxy_bad++;
-		session_end(s, "proxy_header", "malformed", true);
+	r = proxy_parse(e->head, (size_t)n, &head);
+	if (r == -2 || (r == 0 && n == sizeof(e->head))) {
+		proxy_bad(s);
 		return;
 	}
-	if (r == 0 || r == 1) {
-		size_t take = (r == 1 ? head.len : e->head_len) - had;
-
-		/* Peeked already, so it is there. */
-		if (recv(fd, e->head + had, take, 0) != (ssize_t)take)
-			log_warnx("a PROXY header changed while it was read");
-	}
-	if (r == 0)
+	if (r == 0) {
+		proxy_half(s, (size_t)n, (what & EV_CLOSED) != 0);
 		return;
+	}
+	/* Peeked already, so it is there. */
+	if (r == 1 && recv(fd, e->head, head.len, 0) != (ssize_t)head.len)
+		log_warnx("a PROXY header changed while it was read");
 	if (r == 1 && head.has_source) {
 		s->via = s->peer;
 		s->peer = head.source;
 	}
+	wait_for_bytes(fd, 1);
 	event_del(&side->ev);
 	session_effort_free(s);
 	side_open(s, MINER, fd);
@@ -176,8 +200,8 @@ session_read_proxy(struct session *s)
 	    s);
 	event_add(s->effort->timer, &tv);
 	event_assign(&s->side[MINER].ev, relay_base(s->relay),
-	    s->side[MINER].fd, EV_READ | EV_PERSIST, on_proxy_readable,
-	    &s->side[MINER]);
+	    s->side[MINER].fd, EV_READ | EV_CLOSED | EV_PERSIST,
+	    on_proxy_readable, &s->side[MINER]);
 	event_add(&s->side[MINER].ev, NULL);
 }
 

@@ -583,6 +583,16 @@ class Box:
         miner = self.miner(**kw)
         return miner, self.pool.accept()
 
+    def turned_away(self, early=b""):
+        """A miner gets an RST, be it ever so early, and not a byte."""
+        try:
+            miner = self.miner()
+            miner.sendall(early)
+            got = recv_end(miner)
+        except (ConnectionResetError, BrokenPipeError):
+            return
+        assert got == (b"", True)
+
     def settled(self, pair):
         """A round trip through a session: relayd has seen what was before."""
         miner, pool = pair

@@ -1,5 +1,4 @@
 """Beginnings and ends: rules a, b, c and e, and what ends a session."""
-import contextlib
 import socket
 import threading
 import time
@@ -70,10 +69,7 @@ def test_rule_a_no_pool_answers(box):
     for p in dead:
         p.close()
     for early in (b"", WORDS):
-        miner = b.miner()
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            miner.sendall(early)
-        expect_reset(miner)
+        b.turned_away(early)
     for p in dead:
         b.hsd.wait_log(rf"pool 127.0.0.1:{p.port}: Connection refused")
     assert b.stats()["no_pool"] == 2
@@ -84,7 +80,7 @@ def test_rule_a_no_pool_is_configured(box):
     """Miners are turned away, with one line a minute."""
     b = box(pools=[])
     for _ in range(10):
-        expect_reset(b.miner())
+        b.turned_away()
     b.hsd.wait_log("relayd.*no pool is configured")
     assert b.stats()["no_pool"] == 10
     assert len(b.hsd.log("relayd.*no pool is configured")) == 1
