@@ -151,7 +151,7 @@ compile_commands.json: $(B)/flags FORCE
 	@cmp -s $(B)/cc.json $@ || cp $(B)/cc.json $@
 
 clean:
-	rm -rf build build-san build-fuzz run compile_commands.json
+	rm -rf build build-san build-fuzz compile_commands.json
 
 run: all tools
 	@exec etc/run.sh

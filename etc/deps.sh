@@ -14,7 +14,8 @@ build="make gcc libc6-dev libevent-dev libseccomp-dev libsqlite3-dev
 # mandoc for the manuals.
 check="libcmocka-dev python3 python3-pytest haproxy iproute2 procps mandoc
 	valgrind"
-lint="libcmocka-dev clang-format clang-tidy cppcheck mandoc python3 systemd"
+lint="libcmocka-dev clang-format clang-tidy cppcheck mandoc pyflakes3 python3
+	shellcheck systemd"
 fuzz="clang libclang-rt-14-dev"
 
 # Daemons among them: they are for the tests, and are not to run here.
@@ -85,7 +86,6 @@ command -v dpkg-query >/dev/null || {
 	echo "   " $want >&2
 	exit 0
 }
-# shellcheck disable=SC2086 # lists of words
 lacking=$(missing $want)
 [ -n "$lacking" ] || exit 0
 echo "installing: $lacking"

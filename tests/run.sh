@@ -107,13 +107,11 @@ integration()
 		print(max(n["tests"] - bad - n["skipped"], 0), bad, n["skipped"])
 		PY
 	) || counts="0 1 0"
-	# shellcheck disable=SC2086
 	set -- $counts
 	# 5 is "no tests", 2 to 4 are trouble of pytest itself.
 	if [ $status -ne 0 ] && [ "$2" -eq 0 ]; then
 		counts="$1 1 $3"
 	fi
-	# shellcheck disable=SC2086
 	add $counts
 }
 
@@ -123,10 +121,9 @@ if [ "${1:-}" = --one ]; then
 fi
 mkdir -p "$logs" && rm -f "$logs"/*.count "$logs"/*.xml || exit 1
 for part; do
+	# shellcheck disable=SC2046 # lists of words
 	case $part in
-	# shellcheck disable=SC2046
 	unit) programs unit $(names tests/unit/test_*.c) ;;
-	# shellcheck disable=SC2046
 	fuzz) programs fuzz $(names tests/fuzz/fuzz_*.c) ;;
 	integration) integration "not long" integration ;;
 	long)
