@@ -14,11 +14,11 @@
 #
 # run, check, long, lint, fuzz and bench first install what is missing of
 # Debian's packages (etc/deps.sh).  SAN=1 builds with ASan and UBSan into
-# build-san/, CI=1 makes warnings errors, V=1 shows the commands.
+# build-san/, CI=1 makes warnings errors, V=1 shows the commands, J=1 does
+# one thing after the other.
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-MAKEFLAGS += --no-builtin-rules
 
 all:
 
@@ -35,16 +35,18 @@ deps_lint := build lint
 deps_fuzz := build fuzz
 DEPS := $(sort $(foreach g,$(MAKECMDGOALS),$(deps_$(g))))
 ifneq ($(DEPS),)
-ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 ifneq ($(shell etc/deps.sh $(DEPS) >&2 || echo failed),)
 $(error packages are missing)
 endif
 endif
-# All processors, unless the caller says otherwise.
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
-MAKEFLAGS += -j$(shell nproc)
+# As many jobs as processors, unless another make divides them.
+J ?= $(shell nproc)
+ifeq ($(filter --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(J)
 endif
 endif
+MAKEFLAGS += --no-builtin-rules
 
 VERSION := $(shell cat VERSION)
 CC = gcc
