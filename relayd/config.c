@@ -106,6 +106,27 @@ conf_bound_sessions(struct relay *r)
 		    r->fit, r->conf.max_sessions);
 }
 
+static void
+note_activity(struct relay *r)
+{
+	uint64_t now = mono_ms();
+	struct session *s;
+
+	TAILQ_FOREACH(s, &r->sessions, entry)
+		if (s->first_fin == 0)
+			s->active_ms = now;
+}
+
+/* What led back to us may not with other listeners. */
+static void
+forget_loops(struct relay *r)
+{
+	struct pool *p;
+
+	LIST_FOREACH(p, &r->pools, entry)
+		p->own_until_ms = 0;
+}
+
 /* Sessions keep what they began with; only newcomers see the new. */
 void
 conf_commit(void *arg)
@@ -124,8 +145,12 @@ conf_commit(void *arg)
 	memcpy(r->listeners, r->next, sizeof(r->next));
 	r->nlisteners = r->nnext;
 	r->nnext = 0;
+	/* Nobody noted who was silent, while nobody wanted to know. */
+	if (r->conf.idle_ms == 0 && r->next_conf.idle_ms != 0)
+		note_activity(r);
 	r->conf = r->next_conf;
 	r->draining = false;
+	forget_loops(r);
 	if (r->tap != NULL) {
 		conf_bound_sessions(r);
 		tap_set_flush(r->tap, r->conf.flush_ms);

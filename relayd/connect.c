@@ -79,6 +79,9 @@ pool_failed(struct session *s, const char *why)
 		log_warnx("pool %s:%u: %s; tried again in %u s", p->conf.host,
 		    p->conf.port, why, relay_conf(s->relay)->retry_ms / 1000);
 	p->down_until_ms = now + relay_conf(s->relay)->retry_ms;
+	/* Our own visit is a newcomer as well, and would visit us again. */
+	if (s->effort->own)
+		p->own_until_ms = p->down_until_ms;
 	snprintf(s->effort->detail, sizeof(s->effort->detail), "%.60s: %.30s",
 	    p->conf.host, why);
 	next_pool(s);
@@ -130,6 +133,7 @@ on_connected(evutil_socket_t fd, short what, void *arg)
 	}
 	if (relay_is_own(s->relay, fd)) {
 		relay_counters(s->relay)->refused_own++;
+		e->own = true;
 		snprintf(e->reason, sizeof(e->reason), "leads back to us");
 		next_address(s);
 		return;
@@ -229,6 +233,7 @@ try_pool(struct session *s, unsigned index)
 
 	e->pool = index;
 	e->addr = 0;
+	e->own = false;
 	e->tried |= 1u << index;
 	snprintf(e->reason, sizeof(e->reason), "no address");
 	p = current(s);
@@ -248,20 +253,22 @@ next_pool(struct session *s)
 {
 	struct listener *l = s->listener;
 	uint64_t now = mono_ms();
-	char why[96];
+	char why[96] = "it leads back to us";
 	unsigned i;
 
 	for (int pass = 0; pass < 2; pass++) {
 		for (i = 0; i < l->npools; i++) {
 			if (s->effort->tried & 1u << i)
 				continue;
-			if (pass == 0 && l->pools[i]->down_until_ms > now)
+			if (l->pools[i]->own_until_ms > now ||
+			    (pass == 0 && l->pools[i]->down_until_ms > now))
 				continue;
 			try_pool(s, i);
 			return;
 		}
 	}
-	memcpy(why, s->effort->detail, sizeof(why));
+	if (s->effort->detail[0] != '\0')
+		memcpy(why, s->effort->detail, sizeof(why));
 	session_no_pool(s, why);
 }
 

@@ -99,28 +99,56 @@ is_any(const union address *a)
 	return IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr);
 }
 
+/* ::ffff:192.0.2.1 is 192.0.2.1, and arrives there. */
+static void
+unmap(union address *a)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	if (a->sa.sa_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr))
+		return;
+	in.sin_port = a->in6.sin6_port;
+	memcpy(&in.sin_addr, &a->in6.sin6_addr.s6_addr[12], 4);
+	memset(a, 0, sizeof(*a));
+	a->in = in;
+}
+
+/* The far end of a socket, or ours. */
+static bool
+end_of(int fd, bool far, union address *a)
+{
+	socklen_t len = sizeof(*a);
+	int r;
+
+	memset(a, 0, sizeof(*a));
+	r = far ? getpeername(fd, &a->sa, &len) : getsockname(fd, &a->sa, &len);
+	unmap(a);
+	return r == 0;
+}
+
+/* IPv6 sockets of ours take IPv6 only: any is any of its family. */
+static bool
+takes(const union address *bound, const union address *a)
+{
+	return bound->sa.sa_family == a->sa.sa_family &&
+	    port_of(bound) == port_of(a) &&
+	    (is_any(bound) || same_host(bound, a));
+}
+
 bool
 relay_is_own(struct relay *r, int fd)
 {
 	union address peer, local, bound;
-	socklen_t len = sizeof(peer);
 
-	memset(&peer, 0, sizeof(peer));
-	memset(&local, 0, sizeof(local));
-	if (getpeername(fd, &peer.sa, &len) == -1)
-		return false;
-	len = sizeof(local);
-	if (getsockname(fd, &local.sa, &len) == -1)
+	if (!end_of(fd, true, &peer) || !end_of(fd, false, &local))
 		return false;
 	/* A connection to oneself has oneself at both ends. */
 	if (!is_loopback(&peer) && !same_host(&peer, &local))
 		return false;
 	for (unsigned i = 0; i < r->nlisteners; i++) {
-		len = sizeof(bound);
-		memset(&bound, 0, sizeof(bound));
-		if (getsockname(r->listeners[i]->fd, &bound.sa, &len) == 0 &&
-		    port_of(&bound) == port_of(&peer) &&
-		    (is_any(&bound) || same_host(&bound, &peer)))
+		if (end_of(r->listeners[i]->fd, false, &bound) &&
+		    takes(&bound, &peer))
 			return true;
 	}
 	return false;
@@ -175,7 +203,7 @@ listeners_unpause(evutil_socket_t fd, short what, void *arg)
 	struct relay *r = arg;
 
 	r->paused = false;
-	if (!r->draining)
+	if (!r->draining && !r->leaving)
 		listeners_enable(r, true);
 }
 

@@ -48,6 +48,8 @@
 struct relay;
 struct session;
 
+TAILQ_HEAD(session_list, session);
+
 /* IPv4 or IPv6; 28 bytes. */
 union address {
 	struct sockaddr sa;
@@ -68,6 +70,7 @@ struct pool {
 	unsigned good;          /* index of the last that connected */
 	uint64_t refreshed_ms;  /* when asked last; 0 never */
 	uint64_t down_until_ms; /* newcomers try the next pool first */
+	uint64_t own_until_ms;  /* led back to us: not tried at all */
 	uint64_t connects, failures;
 	TAILQ_HEAD(, session) waiting; /* for its addresses */
 };
@@ -135,6 +138,7 @@ struct effort {
 	uint64_t started_ns;
 	uint64_t deadline_ms; /* of a RESET or FINISH */
 	unsigned wait_ms;     /* until it is looked at again */
+	bool own;             /* an address of this pool led back to us */
 	char reason[32];
 	char detail[96];
 	size_t head_len; /* of a PROXY header, so far */
@@ -152,8 +156,9 @@ struct session {
 	uint8_t phase;
 	bool is_dirty;
 	bool is_waiting;
-	bool counted;      /* in limits */
-	uint8_t first_fin; /* 0 none yet, else 1 + the side's index */
+	bool close_dropped; /* the ring no longer has its CLOSED */
+	bool counted;       /* in limits */
+	uint8_t first_fin;  /* 0 none yet, else 1 + the side's index */
 	bool has_info;
 	uint8_t pool_index;
 	uint32_t slot;
@@ -163,6 +168,7 @@ struct session {
 	uint64_t opened_mono;
 	uint32_t connect_us;
 	uint32_t ring_bytes; /* that this session holds of the ring */
+	uint64_t end_seq;    /* acknowledged, it may be forgotten */
 	uint64_t info_ms;
 	uint64_t active_ms; /* last byte, or first half-close */
 	union address peer, via, pool_peer;
@@ -269,6 +275,7 @@ unsigned limits_count(struct limits *, const union address *, int add);
 struct tap;
 /* ring_bytes 0: no copies.  NULL and errno. */
 struct tap *tap_new(struct relay *, uint64_t ring_bytes);
+void tap_free(struct tap *);           /* and all that it still knows */
 int tap_start(struct tap *);           /* makes its events; -1 when it cannot */
 void tap_attach(struct tap *, int fd); /* a new captured; takes fd over */
 void tap_stop(struct tap *);           /* sends what the socket takes */

@@ -7,7 +7,6 @@
 
 #include "relayd/relay.h"
 
-TAILQ_HEAD(session_list, session);
 LIST_HEAD(pool_list, pool);
 
 struct relay {

@@ -127,10 +127,8 @@ send_dirty(struct tap *t)
 			tap_make_dirty(t, s);
 			return;
 		}
-		if (ended) {
-			end.offset = s->side[0].delivered;
+		if (ended)
 			tap_put(t, s, end, NULL);
-		}
 	}
 }
 
@@ -159,7 +157,9 @@ run_length(const struct tap *t, uint64_t *next)
 		n += one;
 		p += one;
 		*next = tap_normal(t, p);
-		if (*next != p)
+		/* The row ends with the ring, also where nothing is left over
+		 * at its end. */
+		if (*next != p || p % t->size == 0)
 			break;
 	}
 	return n;
@@ -270,6 +270,11 @@ on_resume(struct ipc *ipc, struct msg_in *m, void *arg)
 		tap_release_oldest(t, true);
 	t->sent = t->head;
 	t->tell = 0;
+	/* An end that was told beside the ring may have died on its way. */
+	for (uint32_t i = 0; i < t->nslots; i++) {
+		if (t->slots[i] != NULL && t->slots[i]->close_dropped)
+			tap_make_dirty(t, t->slots[i]);
+	}
 	t->state = TAP_TELLING;
 	t->resumes++;
 	tell_clock(t);
@@ -374,6 +379,7 @@ tap_stats(struct tap *t, struct stats *st)
 	stats_add(st, "tap.acked", t->acked);
 	stats_add(st, "tap.resumes", t->resumes);
 	stats_add(st, "tap.ended_kept", t->nended);
+	stats_add(st, "tap.ends_lost", t->ends_lost);
 	stats_add(st, "tap.attached", t->state == TAP_STREAMING);
 }
 
@@ -437,4 +443,21 @@ tap_new(struct relay *r, uint64_t ring_bytes)
 fail:
 	free(t);
 	return NULL;
+}
+
+void
+tap_free(struct tap *t)
+{
+	if (t == NULL)
+		return;
+	ipc_free(t->ipc);
+	if (t->timer != NULL)
+		event_free(t->timer);
+	if (t->clock_timer != NULL)
+		event_free(t->clock_timer);
+	if (t->ring != NULL)
+		munmap(t->ring, t->size);
+	free(t->slots);
+	mbuf_free(&t->out);
+	free(t);
 }

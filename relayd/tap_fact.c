@@ -125,6 +125,7 @@ tap_closed(struct tap *t, struct session *s)
 
 	if (t->ring == NULL || s->no == 0 || t->nended >= TAP_ENDED_MAX) {
 		if (s->no != 0) {
+			t->ends_lost++;
 			t->slots[s->slot] = NULL;
 			if (s->is_dirty)
 				TAILQ_REMOVE(&t->dirty, s, dirty);

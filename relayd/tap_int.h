@@ -18,8 +18,6 @@ enum tap_state {
 	TAP_STREAMING
 };
 
-TAILQ_HEAD(session_list, session);
-
 struct tap {
 	struct relay *relay;
 	struct ipc *ipc;
@@ -41,6 +39,7 @@ struct tap {
 	uint32_t tell; /* next slot to be told of */
 	struct session_list dirty;
 	uint32_t nended;
+	uint64_t ends_lost; /* ended sessions that captured never heard of */
 
 	int64_t clock_offset;
 	bool filling;        /* dropping, since the ring was last empty */

@@ -103,6 +103,25 @@ after(const struct tap *t, uint64_t where)
 	return tap_normal(t, where + tap_entry_size(tap_at(t, where)));
 }
 
+/* Its end is on captured's disk: it may go, unless there is more to tell. */
+static void
+fact_acked(struct tap *t, struct session *s, uint64_t seq)
+{
+	if (s->phase == S_ENDED && seq == s->end_seq && !s->is_dirty)
+		forget(t, s);
+}
+
+/* Bytes are lost with the ring's entry, facts are told again. */
+static void
+fact_dropped(struct tap *t, struct session *s, const struct tap_head *h)
+{
+	if (h->kind == TAP_CLOSED)
+		s->close_dropped = true;
+	if (h->kind != TAP_CHUNK &&
+	    (h->kind != TAP_FWD || (h->flags & TAP_END)))
+		tap_make_dirty(t, s);
+}
+
 /* The oldest entry leaves the ring, acknowledged or dropped. */
 void
 tap_release_oldest(struct tap *t, bool acked)
@@ -117,15 +136,10 @@ tap_release_oldest(struct tap *t, bool acked)
 		t->lost_bytes += h->len;
 		t->lost_chunks++;
 	}
-	if (s != NULL && h->kind != TAP_CHUNK &&
-	    (h->kind != TAP_FWD || (h->flags & TAP_END))) {
-		if (!acked)
-			tap_make_dirty(t, s);
-		else if (s->phase == S_ENDED &&
-		    (h->kind == TAP_CLOSED || h->kind == TAP_FWD) &&
-		    !s->is_dirty)
-			forget(t, s);
-	}
+	if (s != NULL && acked)
+		fact_acked(t, s, h->seq);
+	else if (s != NULL)
+		fact_dropped(t, s, h);
 	t->head = after(t, t->head);
 	if (unsent)
 		t->sent = t->head;
@@ -180,6 +194,8 @@ tap_put(struct tap *t, struct session *s, struct tap_head h,
 
 	h.session = s == NULL ? 0 : s->no;
 	h.seq = ++t->seq;
+	if (h.kind == TAP_CLOSED || (h.flags & TAP_END))
+		s->end_seq = h.seq;
 	*dst = h;
 	if (h.len > 0)
 		memcpy(dst + 1, payload, h.len);

@@ -4,6 +4,7 @@
 FUZZ_SECONDS ?= 300
 
 fuzz_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
+fuzz_proxy_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 
 define fuzz_target
 FUZZ += $(1)

@@ -19,6 +19,10 @@ test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	pair restore session sql tap_in text)
 test_capture_kill_SRCS := $(test_capture_SRCS)
 test_capture_ipc_SRCS := $(test_capture_SRCS)
+relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
+test_proxy_SRCS := $(relay_SRCS)
+test_limits_SRCS := relayd/limits.c
+test_tap_ring_SRCS := $(relay_SRCS)
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
 test_line_LIBS := -Wl,--wrap=realloc
