@@ -5,13 +5,16 @@ import collections
 import datetime
 import json
 import os
+import pathlib
 import re
 import subprocess
 
 import hs
 import rig
+import traffic
 
 UP, DOWN = "miner_to_pool", "pool_to_miner"
+HERE = pathlib.Path(__file__).parent
 KEEP = 65536  # bytes of a line that are stored
 CTL = hs.BUILD / "bin" / "hashscopectl"
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -174,3 +177,63 @@ class Scope(rig.Box):
             miner.close()
             pool.close()
         return port
+
+
+class Load(hs.Listening):
+    """traffic.py, connected through a Scope on demand."""
+
+    def __init__(self, **options):
+        """options: sessions=, rate=, seed=, pad=."""
+        argv = [x for k, v in options.items() for x in (f"--{k}", v)]
+        super().__init__("/usr/bin/python3", "-B", HERE / "traffic.py", *argv)
+        self.url = f"stratum+tcp://{self.host}:{self.port}"
+
+    def begin(self, scope):
+        """Connects its sessions."""
+        self.send(f"connect {scope.host} {scope.port}")
+        self.expect("^connected$")
+
+    def set_rate(self, rate):
+        """Bytes a second, from now on."""
+        self.ask(f"rate {rate}")
+
+    def end(self):
+        """Lets all arrive and closes; what it did."""
+        assert self.alive(), self.json()
+        self.send("stop")
+        status = self.wait()
+        assert status == 0 and self.json()["ok"], self.json()["error"]
+        return self.json()
+
+
+def sizes(lines):
+    """Lines as check_stream() wants them."""
+    return [(x, len(x) + 1) for x in lines]
+
+
+def check_load(scope, done, messages=None):
+    """The store has each line of a Load, once, whole, paired; messages."""
+    if messages is None:
+        messages = scope.messages()
+    check_order(messages)
+    found, sessions = by_session(messages), scope.by_port()
+    for s in done["sessions"]:
+        at = sessions[s["port"]]
+        got = found[at["session_id"]]
+        n, seed = s["lines"], done["seed"]
+        check_stream(got[UP], sizes(
+            traffic.up_lines(seed, s["number"], n, done["pad"])))
+        check_stream(got[DOWN], sizes(
+            traffic.down_lines(seed, s["number"], n)))
+        answers = [m for m in got[DOWN] if m["is_response"]]
+        for asked, answer in zip(got[UP], answers):
+            assert asked["paired_message_id"] == answer["id"], asked
+            assert answer["paired_message_id"] == asked["id"], answer
+        assert (at["gaps"], at["gap_bytes"]) == (0, 0), at
+        assert at["stats"] == {
+            "total_messages": len(got[UP]) + len(got[DOWN]),
+            UP: len(got[UP]), DOWN: len(got[DOWN]), "parse_errors": 0}
+        assert [at["bytes"][UP], at["bytes"][DOWN]] == s["bytes"]
+        assert not any(m["after_gap"] or m["broken"] or m["ts_fwd"] is None
+                       for d in got.values() for m in d)
+    return messages

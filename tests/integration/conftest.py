@@ -78,3 +78,9 @@ def scope(build, closing):
             pools = [rig.Pool()]
         return closing(cap.Scope(pools, body, inner, **kw))
     return start
+
+
+@pytest.fixture
+def load(closing):
+    """load(sessions=, rate=, seed=, pad=): a cap.Load."""
+    return lambda **options: closing(cap.Load(**options))
