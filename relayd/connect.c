@@ -214,10 +214,9 @@ next_address(struct session *s)
 static void
 ask_for_addresses(struct session *s, struct pool *p)
 {
-	if (!p->asked && relay_resolve(s->relay, p) == -1 && p->naddrs == 0) {
-		pool_failed(s, "names cannot be resolved now");
-		return;
-	}
+	/* While there is no resolver: it is asked as soon as it comes. */
+	if (!p->asked)
+		relay_resolve(s->relay, p);
 	if (p->naddrs > 0)
 		return;
 	TAILQ_INSERT_TAIL(&p->waiting, s, waiting);

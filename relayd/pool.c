@@ -183,14 +183,16 @@ static const struct ipc_ops resolver_ops = {
 	.on_end = on_resolver_end,
 };
 
-/* Names are asked for before a miner needs them. */
+/* Names are asked for before a miner needs them, and again of a new resolver
+ * when the old one took the question with it. */
 void
 pools_resolve(struct relay *r)
 {
 	struct pool *p;
 
 	LIST_FOREACH(p, &r->pools, entry) {
-		if (!p->literal && !p->asked && p->refreshed_ms == 0)
+		if (!p->literal && !p->asked &&
+		    (p->refreshed_ms == 0 || p->naddrs == 0))
 			relay_resolve(r, p);
 	}
 }

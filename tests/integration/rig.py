@@ -197,6 +197,11 @@ class Hashscoped(hs.Proc):
         """Ends it and removes its directory."""
         if self._ctl is not None:
             self._ctl.close()
+        if self.alive():
+            self.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(0.5)
+        # A second one does not wait for sessions that do not end.
         super().close()
         if self._own_dir:
             shutil.rmtree(self.dir, ignore_errors=True)
