@@ -147,9 +147,15 @@ static void
 on_subscribe(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct capture *c = arg;
+	uint64_t what = msg_get_u64(&m->cur);
 
-	if (!c->open) {
-		ipc_bad(ipc, m, "too early");
+	if (!c->open || msg_end(&m->cur) == -1) {
+		ipc_bad(ipc, m, "too early, or malformed");
+		return;
+	}
+	if (what == FEED_NO_MORE) {
+		feed_unsubscribe(&c->feed, ipc);
+		c->ingest.on_message = NULL;
 		return;
 	}
 	feed_subscribe(&c->feed, ipc, m->id, c->ingest.last_pos,

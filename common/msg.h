@@ -123,7 +123,7 @@ enum role {
 	X(RELAY_STATS,   R_RELAY | R_SUP | R_CONTROL, \
 			 R_SUP | R_CONTROL | R_CTL, MSG_KIB(16), 0) \
 	X(CAPTURE_STATS, R_CAPTURE | R_CONTROL, R_CONTROL | R_CTL, \
-					     MSG_KIB(4),     0) \
+					     MSG_KIB(16),     0) \
 	X(REPLY,         R_SUP | R_RELAY | R_CAPTURE | R_CONTROL, \
 			 R_SUP | R_CONTROL | R_CTL, MSG_KIB(1),  0)
 /* clang-format on */

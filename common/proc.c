@@ -148,10 +148,10 @@ first_commit(void)
 	self.role->start(&self, self.arg);
 	drop_rights();
 	self.serving = true;
-	if (ipc_send_empty(self.supervisor, MSG_READY, 0) == -1)
-		fatal("READY");
 	if (self.role->serve != NULL)
 		self.role->serve(&self, self.arg);
+	if (ipc_send_empty(self.supervisor, MSG_READY, 0) == -1)
+		fatal("READY");
 }
 
 static void

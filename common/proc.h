@@ -5,7 +5,7 @@
  *	2. configuration, descriptors and peers, until CONF_COMMIT
  *	3. role->start: allocate, open what is needed
  *	4. drop rights, sandbox
- *	5. READY, role->serve, loop
+ *	5. role->serve, READY, loop
  *
  * A role is a struct of functions; main() is one call of proc_main().
  */
@@ -59,7 +59,7 @@ struct proc_role {
 	void (*start)(struct proc *, void *arg);
 	/* Fills promises and paths of the sandbox. */
 	void (*sandbox)(struct sandbox *, void *arg);
-	/* After READY, before the loop; may be NULL. */
+	/* With what rights are left, before READY; may be NULL. */
 	void (*serve)(struct proc *, void *arg);
 	/* A peer was introduced; the role owns ipc made from fd.  A newer
 	 * generation replaces the older: close it first. */

@@ -131,8 +131,8 @@ struct query {
 	uint8_t dir;
 	char method[64]; /* "" any */
 	char text[256]; /* "" any; bytes that raw contains, ASCII case folded */
-	int64_t since_us; /* 0 none; real time */
-	int64_t until_us;
+	int64_t since_us;     /* 0 none; real time, received then or later */
+	int64_t until_us;     /* 0 none; received before */
 	uint64_t before;      /* positions < before; 0 none */
 	uint64_t after;       /* positions > after; 0 none */
 	uint64_t pos;         /* Q_MESSAGE */
@@ -158,6 +158,9 @@ void query_end_put(struct mbuf *, const struct query_end *);
 void query_end_get(struct mcur *, struct query_end *);
 
 /* --- the feed --- */
+
+/* FEED_SUBSCRIBE: 0 from now on, or this: no more. */
+#define FEED_NO_MORE UINT64_MAX
 
 /* Head of a FEED_BATCH; count message_rec follow. */
 struct feed_head {

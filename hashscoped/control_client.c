@@ -272,13 +272,15 @@ void
 control_subscribe(struct control *k)
 {
 	struct ipc *captured = k->peers[ROLE_CAPTURE].ipc;
+	bool want = any_monitor(k);
 	struct mbuf b;
 
-	if (captured == NULL || k->subscribed || !any_monitor(k))
+	if (captured == NULL || k->subscribed == want)
 		return;
 	mbuf_init(&b);
-	msg_put_u64(&b, 0);
-	k->subscribed = ipc_send(captured, MSG_FEED_SUBSCRIBE, 0, -1, &b) == 0;
+	msg_put_u64(&b, want ? 0 : FEED_NO_MORE);
+	if (ipc_send(captured, MSG_FEED_SUBSCRIBE, 0, -1, &b) == 0)
+		k->subscribed = want;
 	mbuf_free(&b);
 }
 
@@ -587,6 +589,7 @@ control_client_drop(struct control_client *cl, const char *why)
 	k->nclients--;
 	ipc_free(cl->ipc);
 	free(cl);
+	control_subscribe(k);
 	lanes_resume(k);
 }
 

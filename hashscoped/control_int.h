@@ -101,8 +101,9 @@ void control_answer(struct control *, enum role from, const struct msg_in *);
 /* Whoever was to answer is gone: every question there ends with why. */
 void control_fail(struct control *, enum role at, const char *why);
 
-/* captured's news to the monitors; subscribes when there are any. */
+/* captured's news to the monitors. */
 void control_feed(struct control *, const struct msg_in *);
+/* Subscribes while there are monitors. */
 void control_subscribe(struct control *);
 
 /* A channel to a peer, newer than the one there may be; fd is taken over. */

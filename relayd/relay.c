@@ -24,6 +24,7 @@
 #define TICK_MS    250u
 #define TROUBLE_MS 60000u
 #define SPARE_FDS  64u
+#define LEAVE_MS   3000u /* for captured to take the rest */
 
 struct event_base *
 relay_base(struct relay *r)
@@ -98,10 +99,21 @@ relay_session_began(struct relay *r, struct session *s)
 static void
 maybe_leave(struct relay *r)
 {
+	static const struct timeval look = { 0, 5000 };
+
 	if (!r->leaving || r->nsessions > 0)
 		return;
-	tap_stop(r->tap);
-	proc_exit(r->proc, 0);
+	/* What captured can still take, it gets. */
+	if (tap_flushed(r->tap) || mono_ms() >= r->leave_by_ms)
+		proc_exit(r->proc, 0);
+	else
+		event_add(r->leave, &look);
+}
+
+static void
+on_leave(evutil_socket_t fd, short what, void *arg)
+{
+	maybe_leave(arg);
 }
 
 void
@@ -253,8 +265,10 @@ relay_serve(struct proc *proc, void *arg)
 	r->tick = event_new(r->base, -1, EV_PERSIST, on_tick, r);
 	r->bury = event_new(r->base, -1, 0, on_bury, r);
 	r->unpause = evtimer_new(r->base, listeners_unpause, r);
+	r->leave = evtimer_new(r->base, on_leave, r);
 	if (r->tick == NULL || r->bury == NULL || r->unpause == NULL ||
-	    event_add(r->tick, &tick) == -1 || tap_start(r->tap) == -1)
+	    r->leave == NULL || event_add(r->tick, &tick) == -1 ||
+	    tap_start(r->tap) == -1)
 		fatal("events");
 	tap_set_flush(r->tap, r->conf.flush_ms);
 	for (unsigned i = 0; i < r->nlisteners; i++) {
@@ -285,6 +299,7 @@ relay_shutdown(struct proc *proc, void *arg)
 	struct relay *r = arg;
 
 	r->leaving = true;
+	r->leave_by_ms = mono_ms() + r->conf.reset_ms + LEAVE_MS;
 	listeners_enable(r, false);
 	relay_finish_all(r, "shutdown");
 	maybe_leave(r);

@@ -278,7 +278,8 @@ struct tap *tap_new(struct relay *, uint64_t ring_bytes);
 void tap_free(struct tap *);           /* and all that it still knows */
 int tap_start(struct tap *);           /* makes its events; -1 when it cannot */
 void tap_attach(struct tap *, int fd); /* a new captured; takes fd over */
-void tap_stop(struct tap *);           /* sends what the socket takes */
+/* Sends what the socket takes; true when nothing is left, or nobody reads. */
+bool tap_flushed(struct tap *);
 void tap_open(struct tap *, struct session *);
 void tap_pool(struct tap *, struct session *);
 void tap_half(struct tap *, struct session *, unsigned dir, uint64_t offset);

@@ -27,10 +27,11 @@ struct relay {
 	struct tap *tap;
 	struct limits *limits;
 	struct counters counters;
-	struct event *tick, *bury, *unpause;
+	struct event *tick, *bury, *unpause, *leave;
 	bool paused;
 	bool draining;
 	bool leaving; /* SHUTDOWN */
+	uint64_t leave_by_ms;
 	uint64_t drain_until_ms;
 	struct {
 		uint64_t logged_ms, suppressed;

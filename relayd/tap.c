@@ -389,11 +389,13 @@ tap_set_flush(struct tap *t, uint32_t ms)
 	t->flush_ms = ms;
 }
 
-void
-tap_stop(struct tap *t)
+bool
+tap_flushed(struct tap *t)
 {
-	if (t->ring != NULL)
-		tap_flush(t);
+	if (t->ring == NULL || t->state == TAP_AWAY)
+		return true;
+	tap_flush(t);
+	return t->sent == t->tail && TAILQ_EMPTY(&t->dirty) && may_send(t);
 }
 
 int
