@@ -11,7 +11,6 @@ import resource
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import time
 
@@ -269,11 +268,20 @@ class HashScope(Target):
             HASHSCOPE_STATE_DIR=str(self.state_dir),
         )
         self.spawn([program, "-d", "-f", conf], other_cpu, env)
-        self.wait_port()
-        if not self.relay_pids():
-            raise Unavailable("no child called relayd")
+        self.wait_ready()
         for pid in self.relay_pids():
             os.sched_setaffinity(pid, {relay_cpu})
+
+    def wait_ready(self):
+        """The port answers before relayd does: the supervisor holds it."""
+        self.wait_port()
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            rows = self.ctl("show", "processes")
+            if rows and all(r["state"] in ("ready", "stopped") for r in rows):
+                return
+            time.sleep(0.02)
+        raise Unavailable(f"not all processes are ready: {self.said()}")
 
     def named(self, name):
         return [
@@ -286,27 +294,20 @@ class HashScope(Target):
     def other_pids(self):
         return self.named("captured")
 
-    def summary(self):
-        """`hashscopectl show summary` as an object."""
-        argv = [str(self.build / "bin/hashscopectl")]
-        sockets = [
-            p for p in self.run_dir.iterdir() if stat.S_ISSOCK(p.lstat().st_mode)
-        ]
-        if len(sockets) == 1:
-            argv += ["-s", str(sockets[0])]
+    def ctl(self, *words):
+        """What `hashscopectl -j WORDS` answers, None while it cannot."""
         out = subprocess.run(
-            argv + ["-j", "show", "summary"],
+            [str(self.build / "bin/hashscopectl"), "-j", *words],
             env=dict(os.environ, HASHSCOPE_RUN_DIR=str(self.run_dir)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=30,
-            check=True,
         )
-        return json.loads(out.stdout)
+        return json.loads(out.stdout) if out.returncode == 0 else None
 
     def capture_counts(self):
         """Committed messages, gaps, and bytes of dropped copies, all so far."""
-        s = self.summary()
+        s = self.ctl("show", "summary")
         return (
             int(s["capture"]["messages_committed"]),
             int(s["capture"]["gaps"]),
