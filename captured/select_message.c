@@ -168,7 +168,7 @@ wanted_time(const struct query *q, const struct reader *rd, sqlite3_stmt *row)
 	us = reader_real_us(rd, (uint64_t)sqlite3_column_int64(row, C_POS),
 	    sqlite3_column_int64(row, C_TS));
 	return (q->since_us == 0 || us >= q->since_us) &&
-	    (q->until_us == 0 || us <= q->until_us);
+	    (q->until_us == 0 || us < q->until_us);
 }
 
 /* The bytes of a message: in its row, or in a body that several share. */
