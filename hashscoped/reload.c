@@ -331,10 +331,12 @@ prepare(struct supervisor *sup)
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &sup->child[i];
 
+		/* The resolver has no part in it, and may be waiting for a
+		 * name server. */
+		if (c->state == CHILD_STOPPED || c->role == ROLE_RESOLVER)
+			continue;
 		/* One that is being started gets the old; refusing is the
 		 * clear answer, it can be asked again in a second. */
-		if (c->state == CHILD_STOPPED)
-			continue;
 		if (c->state != CHILD_READY) {
 			snprintf(why, sizeof(why), "%s is being started",
 			    c->name);
