@@ -195,9 +195,9 @@ install: all
 		$(D)$(prefix)/bin
 	$(INSTALL) $(filter $(B)/libexec/%,$(foreach p,$(PROGS),$($(p)_BIN))) \
 		$(D)$(libexecdir)
-	for s in 5 7 8; do \
-		$(INSTALL) -m 644 man/*.$$s $(D)$(mandir)/man$$s || exit 1; \
-	done
+	$(INSTALL) -m 644 $(wildcard man/*.5) $(D)$(mandir)/man5
+	$(INSTALL) -m 644 $(wildcard man/*.7) $(D)$(mandir)/man7
+	$(INSTALL) -m 644 $(wildcard man/*.8) $(D)$(mandir)/man8
 	$(INSTALL) -m 644 README.md CHANGES.md SECURITY.md LICENSE doc/*.md \
 		$(D)$(docdir)
 	$(INSTALL) -m 644 etc/hashscope.conf.example $(D)$(sysconfdir)/hashscope
