@@ -34,6 +34,9 @@
 #define CONF_NAME_LEN     256 /* host names, paths, URLs, with the NUL */
 #define CONF_WHERE_LEN    192
 
+/* The place of an address that nobody wrote down. */
+#define CONF_BY_DEFAULT   "default"
+
 #define CONF_FILE         "/etc/hashscope/hashscope.conf"
 #define CONF_STATE_DIR    "/var/lib/hashscope"
 #define CONF_RUN_DIR      "/run/hashscope"

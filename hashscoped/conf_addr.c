@@ -184,7 +184,7 @@ conf_addr_overlap(const struct conf_addr *a, const struct conf_addr *b)
 static void
 by_default(struct conf_addr *a)
 {
-	snprintf(a->where, sizeof(a->where), CONF_WHERE_DEFAULT);
+	snprintf(a->where, sizeof(a->where), CONF_BY_DEFAULT);
 }
 
 void

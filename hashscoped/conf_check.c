@@ -10,7 +10,7 @@
 static int
 is_default(const struct conf_addr *a)
 {
-	return strcmp(a->where, CONF_WHERE_DEFAULT) == 0;
+	return strcmp(a->where, CONF_BY_DEFAULT) == 0;
 }
 
 /*

@@ -13,7 +13,6 @@
 #define CONF_WHY_LEN       256
 
 /* Where the defaults come from, in conf_addr.where. */
-#define CONF_WHERE_DEFAULT "default"
 
 /* conf_lex.c */
 

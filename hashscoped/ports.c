@@ -63,7 +63,8 @@ open_one(const struct conf_addr *addr)
 static bool
 may_be_missing(const struct conf_addr *addr)
 {
-	return addr->ss.ss_family == AF_INET6 && addr->where[0] == '\0' &&
+	return addr->ss.ss_family == AF_INET6 &&
+	    strcmp(addr->where, CONF_BY_DEFAULT) == 0 &&
 	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 

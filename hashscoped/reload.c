@@ -306,6 +306,13 @@ apply(struct supervisor *sup)
 	sup->conf->tap_ring = old->tap_ring;
 	ports_keep(sup, sup->conf);
 	logger_set_json(sup->conf->log_json);
+	if (sup->verbose)
+		sup->conf->log_verbose = 1;
+	/* What was said by hashscopectl holds until the file says else. */
+	if (sup->conf->log_verbose != old->log_verbose) {
+		log_set_verbose(sup->conf->log_verbose);
+		children_log_level(sup);
+	}
 	conf_free(old);
 	reload_free(sup);
 	log_info("reloaded");
@@ -384,6 +391,14 @@ reload_on_child_gone(struct supervisor *sup, struct child *c)
 	refuse(sup, text);
 }
 
+/* Lines of the canonical form are not those that the operator sees. */
+static void
+forget_lines(struct config *conf)
+{
+	for (size_t i = 0; i < conf->nlisten; i++)
+		conf->listen[i].addr.where[0] = '\0';
+}
+
 bool
 reload_on_exit(struct supervisor *sup, pid_t pid, int status)
 {
@@ -409,12 +424,16 @@ reload_on_exit(struct supervisor *sup, pid_t pid, int status)
 	conf_errors_init(&errs);
 	r->next = conf_default();
 	if (r->next == NULL ||
-	    conf_parse_buf(r->next, "canonical", text, n, NULL, &errs) == -1 ||
-	    conf_env(r->next, sup->env, &errs) == -1 ||
-	    conf_check(r->next, &errs) == -1)
+	    conf_parse_buf(r->next, "canonical", text, n, NULL, &errs) == -1) {
 		refuse(sup, errs.n > 0 ? errs.text[0] : "out of memory");
-	else
-		prepare(sup);
+	} else {
+		forget_lines(r->next);
+		if (conf_env(r->next, sup->env, &errs) == -1 ||
+		    conf_check(r->next, &errs) == -1)
+			refuse(sup, errs.text[0]);
+		else
+			prepare(sup);
+	}
 	conf_errors_clear(&errs);
 	free(text);
 	return true;

@@ -315,6 +315,7 @@ supervisor_main(int argc, char *argv[], char *envp[])
 	sup.conf = conf_load(sup.conf_path, sup.conf_path_given, envp, &errs);
 	if (sup.conf == NULL)
 		return print_errors(&errs);
+	sup.verbose = verbose;
 	if (verbose)
 		sup.conf->log_verbose = 1;
 	if (check > 0)

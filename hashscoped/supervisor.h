@@ -83,6 +83,7 @@ struct supervisor {
 	char empty_dir[300]; /* the children's root, when we are root */
 	bool is_root;
 	bool sandbox_log;
+	bool verbose; /* -v, whatever the file says */
 	bool stopping;
 	bool ready_told;
 	uint64_t started_ms;
