@@ -270,7 +270,7 @@ verify_gids(struct ctx *c)
 static int
 verify_capabilities(struct ctx *c)
 {
-	struct __user_cap_data_struct d[2];
+	struct __user_cap_data_struct d[2] = { { 0 } };
 
 	if (cap_get(d) == -1)
 		return fail_errno(c, "capget");

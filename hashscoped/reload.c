@@ -157,6 +157,8 @@ parser_run(struct supervisor *sup, int sock, int text_fd)
 		conf_print(conf, out);
 	else
 		write_errors(out, &errs);
+	conf_free(conf);
+	conf_free(checked);
 	_exit(fflush(out) != 0 ? 2 : errs.n > 0);
 }
 
@@ -193,8 +195,7 @@ refuse(struct supervisor *sup, const char *why)
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &sup->child[i];
 
-		if (r->next != NULL && c->ipc != NULL &&
-		    c->state == CHILD_READY)
+		if (c->conf_pending && c->ipc != NULL)
 			ipc_send_empty(c->ipc, MSG_CONF_ABORT, r->serial);
 		c->conf_pending = 0;
 	}
@@ -295,7 +296,6 @@ apply(struct supervisor *sup)
 
 		if (c->conf_pending && c->ipc != NULL)
 			ipc_send_empty(c->ipc, MSG_CONF_COMMIT, r->serial);
-		c->conf_pending = 0;
 	}
 	sup->conf = r->next;
 	r->next = NULL;
@@ -304,6 +304,16 @@ apply(struct supervisor *sup)
 	memcpy(sup->conf->run_dir, old->run_dir, sizeof(old->run_dir));
 	sup->conf->capture.off = old->capture.off;
 	sup->conf->tap_ring = old->tap_ring;
+	/* Started meanwhile, with the old. */
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &sup->child[i];
+
+		if (!c->conf_pending && c->ipc != NULL &&
+		    c->role != ROLE_RESOLVER &&
+		    conf_send(sup, c, sup->conf, 0) == -1)
+			log_warnx("%s does not listen", c->name);
+		c->conf_pending = 0;
+	}
 	ports_keep(sup, sup->conf);
 	logger_set_json(sup->conf->log_json);
 	if (sup->verbose)
@@ -338,18 +348,11 @@ prepare(struct supervisor *sup)
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &sup->child[i];
 
-		/* The resolver has no part in it, and may be waiting for a
-		 * name server. */
-		if (c->state == CHILD_STOPPED || c->role == ROLE_RESOLVER)
+		/* The resolver has no part in it.  One that waits to be
+		 * started gets the new configuration then, or below. */
+		if (c->role == ROLE_RESOLVER || c->ipc == NULL ||
+		    c->state == CHILD_STOPPED || c->state == CHILD_DOWN)
 			continue;
-		/* One that is being started gets the old; refusing is the
-		 * clear answer, it can be asked again in a second. */
-		if (c->state != CHILD_READY) {
-			snprintf(why, sizeof(why), "%s is being started",
-			    c->name);
-			refuse(sup, why);
-			return;
-		}
 		c->conf_pending = 1;
 		r->waiting++;
 		if (conf_send(sup, c, r->next, r->serial) == -1) {
@@ -359,6 +362,8 @@ prepare(struct supervisor *sup)
 			return;
 		}
 	}
+	if (r->waiting == 0)
+		apply(sup);
 }
 
 void

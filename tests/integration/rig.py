@@ -69,6 +69,13 @@ def proc_cpu(pid):
     return int(run_ns[0]) / 1e9
 
 
+def age(pid):
+    """Seconds since a process was started."""
+    ticks = int(proc_file(pid, "stat").rsplit(")", 1)[1].split()[19])
+    return (time.clock_gettime(time.CLOCK_BOOTTIME) -
+            ticks / os.sysconf("SC_CLK_TCK"))
+
+
 def children_of(pid):
     """{name: pid} of a process's children, as they name themselves."""
     found = {}
@@ -91,7 +98,8 @@ def stopped(pid):
         hs.wait_for(lambda: proc_status(pid)["State"][0] == "T", "a stop")
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def limit_descriptors(pid, soft):
@@ -134,7 +142,7 @@ class Hashscoped(hs.Proc):
         clean = {k: v for k, v in os.environ.items() if not FOREIGN.match(k)}
         with _environment(clean):
             super().__init__(
-                *prefix, *become, self.binary(user is not None), "-d", *args,
+                *become, *prefix, self.binary(user is not None), "-d", *args,
                 *([] if text is None else ["-f", self.conf]), env={
                     "HASHSCOPE_RUN_DIR": str(self.run_dir),
                     "HASHSCOPE_STATE_DIR": str(self.state_dir),
@@ -335,6 +343,13 @@ def recv_end(sock, deadline=hs.DEADLINE):
         if not chunk:
             return bytes(data), False
         data += chunk
+
+
+def send_and_expect(source, sink, data):
+    """Sends it at one end, and it is what arrives at the other."""
+    source.sendall(data)
+    got = recv_exact(sink, len(data))
+    assert got == data, (got, data)
 
 
 def silent(sock, seconds):
