@@ -34,6 +34,7 @@ static struct {
 	char buf[LOGGER_BUFFER];
 	size_t len;
 	uint64_t dropped, told;
+	struct event *later; /* somebody reads again */
 } logger = { .fd = STDERR_FILENO };
 
 static const int priorities
@@ -111,6 +112,14 @@ write_some(const char *p, size_t n)
 	return write(logger.fd, p, n);
 }
 
+/* Only for a reader who is slow: one who is gone would wake us for ever. */
+static void
+flush_later(int err)
+{
+	if (err == EAGAIN && logger.later != NULL)
+		event_add(logger.later, NULL);
+}
+
 /* Whole lines, in order: what waits goes first. */
 static void
 flush_buffer(void)
@@ -121,8 +130,10 @@ flush_buffer(void)
 		n = write_some(logger.buf, logger.len);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			flush_later(errno);
 			return;
+		}
 		logger.len -= (size_t)n;
 		memmove(logger.buf, logger.buf + n, logger.len);
 	}
@@ -212,20 +223,44 @@ format_json(char *line, size_t size, enum log_level level, const char *process,
 	return n;
 }
 
+/* What waits, and how many lines did not. */
+static void
+catch_up(void)
+{
+	char note[64];
+
+	flush_buffer();
+	if (logger.dropped == logger.told || logger.len > 0)
+		return;
+	snprintf(note, sizeof(note), "%llu log lines were dropped",
+	    (unsigned long long)(logger.dropped - logger.told));
+	logger.told = logger.dropped;
+	logger_write(LOG_WARN, "hashscoped", getpid(), NULL, note);
+}
+
+static void
+on_later(evutil_socket_t fd, short what, void *arg)
+{
+	catch_up();
+}
+
+int
+logger_attach(struct event_base *base)
+{
+	if (logger.target != LOG_TO_STDERR)
+		return 0;
+	logger.later = event_new(base, logger.fd, EV_WRITE, on_later, NULL);
+	return logger.later == NULL ? -1 : 0;
+}
+
 void
 logger_write(enum log_level level, const char *process, pid_t pid,
     const uint8_t *session, const char *text)
 {
-	char line[LOGGER_LINE], note[64];
+	char line[LOGGER_LINE];
 	size_t n;
 
-	flush_buffer();
-	if (logger.dropped != logger.told && logger.len == 0) {
-		snprintf(note, sizeof(note), "%llu log lines were dropped",
-		    (unsigned long long)(logger.dropped - logger.told));
-		logger.told = logger.dropped;
-		logger_write(LOG_WARN, "hashscoped", getpid(), NULL, note);
-	}
+	catch_up();
 	n = logger.json ?
 	    format_json(line, sizeof(line), level, process, pid, session,
 		text) :

@@ -241,7 +241,7 @@ run(struct supervisor *sup, bool foreground)
 	if (control_socket_open(sup) == -1)
 		fatal("%s/control.sock", sup->conf->run_dir);
 	sup->base = event_base_new();
-	if (sup->base == NULL)
+	if (sup->base == NULL || logger_attach(sup->base) == -1)
 		fatal("event_base_new");
 	make_events(sup);
 	log_info("HashScope %s, process %d", HS_VERSION, (int)getpid());

@@ -158,6 +158,8 @@ enum log_target {
 };
 void logger_init(enum log_target, bool json);
 void logger_set_json(bool);
+/* From here on lines that wait are tried again without a new one. */
+int logger_attach(struct event_base *);
 void logger_write(enum log_level, const char *process, pid_t,
     const uint8_t *session, const char *text);
 uint64_t logger_dropped(void);
