@@ -215,9 +215,10 @@ take_params(struct notify *n, uint32_t params)
 		n->p[i] = v;
 		v = n->t->node[v].next;
 	}
+	if (n->p[P_ID] == JTREE_NONE)
+		return WORK_BAD_PARAMS;
 	if (take_id(n) == -1)
-		return jtree_count(n->t, params) == 0 ? WORK_BAD_PARAMS :
-							WORK_BAD_ID;
+		return WORK_BAD_ID;
 	if (n->p[P_NTIME] == JTREE_NONE)
 		return WORK_BAD_PARAMS;
 	if (take_coinbase(n) == -1)

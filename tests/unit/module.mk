@@ -23,6 +23,8 @@ relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 test_proxy_SRCS := $(relay_SRCS)
 test_limits_SRCS := relayd/limits.c
 test_tap_ring_SRCS := $(relay_SRCS)
+test_work_SRCS := tests/unit/verifylib.c
+test_verify_SRCS := tests/unit/verifylib.c
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
 test_line_LIBS := -Wl,--wrap=realloc
