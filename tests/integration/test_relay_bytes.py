@@ -7,6 +7,9 @@ import hs
 import rig
 
 MIB = 1 << 20
+# With copies for the store, and without: to miner and pool it is the same.
+CAPTURE = pytest.mark.parametrize("capture", [False, True],
+                                  ids=["relayed", "captured"])
 BUFFER = 64 * 1024
 
 CONTENTS = {
@@ -45,8 +48,9 @@ def carry_both(miner, pool, up, down, seed, largest=65536):
         job.result(60)
 
 
-def test_one_byte_at_a_time(box):
-    miner, pool = box().pair()
+@CAPTURE
+def test_one_byte_at_a_time(box, capture):
+    miner, pool = box(capture=capture).pair()
     data = CONTENTS["line"] * 4 + bytes(range(256))
     for i in range(len(data)):
         miner.sendall(data[i:i + 1])
@@ -55,17 +59,19 @@ def test_one_byte_at_a_time(box):
         assert rig.recv_exact(miner, 1) == data[-i - 1:len(data) - i]
 
 
-def test_a_stream_of_single_bytes(box):
+@CAPTURE
+def test_a_stream_of_single_bytes(box, capture):
     """Without waiting in between: they may arrive in any segments."""
-    b = box()
+    b = box(capture=capture)
     miner, pool = b.pair()
     data = rig.bytes_of(20000, 3)
     carry_both(miner, pool, data, data[::-1], 1, largest=1)
 
 
+@CAPTURE
 @pytest.mark.parametrize("name", CONTENTS)
-def test_contents(box, name):
-    b = box()
+def test_contents(box, name, capture):
+    b = box(capture=capture)
     data = CONTENTS[name]
     for size in (1, 100, 65536):
         if len(data) // size > 20000:
@@ -74,9 +80,10 @@ def test_contents(box, name):
         carry_both(miner, pool, data, data[::-1], size, size)
 
 
+@CAPTURE
 @pytest.mark.parametrize("seed", range(4))
-def test_both_talk_at_once(box, seed):
-    b = box()
+def test_both_talk_at_once(box, seed, capture):
+    b = box(capture=capture)
     miner, pool = b.pair()
     up = rig.bytes_of(4 * MIB + seed, seed)
     down = rig.bytes_of(5 * MIB - seed, seed + 100)
@@ -89,10 +96,11 @@ def test_both_talk_at_once(box, seed):
     assert stats["undelivered_to_miners"] == 0
 
 
+@CAPTURE
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_many_sessions_at_once(box, host):
+def test_many_sessions_at_once(box, host, capture):
     """Nobody gets what is another's, on IPv4 and IPv6."""
-    b = box(pools=[rig.Pool(host)], host=host)
+    b = box(pools=[rig.Pool(host)], host=host, capture=capture)
     pairs = [b.pair() for _ in range(16)]
     jobs = []
     for i, (miner, pool) in enumerate(pairs):
