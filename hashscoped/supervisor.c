@@ -184,12 +184,13 @@ raise_descriptors(void)
 }
 
 static int
-print_errors(const struct conf_errors *errs)
+print_errors(struct conf_errors *errs)
 {
 	for (size_t i = 0; i < errs->n; i++)
 		fprintf(stderr, "%s\n", errs->text[i]);
 	if (errs->more > 0)
 		fprintf(stderr, "and %zu more errors\n", errs->more);
+	conf_errors_clear(errs);
 	return 1;
 }
 
@@ -215,12 +216,13 @@ go_to_background(void)
 static int
 run(struct supervisor *sup, bool foreground)
 {
+	const char *mode = getenv("HASHSCOPE_SANDBOX");
 	struct conf_errors errs;
 
 	find_programs(sup);
 	sup->is_root = geteuid() == 0;
-	sup->sandbox_log = !sup->is_root && getenv("HASHSCOPE_SANDBOX") &&
-	    strcmp(getenv("HASHSCOPE_SANDBOX"), "log") == 0;
+	sup->sandbox_log = !sup->is_root && mode != NULL &&
+	    strcmp(mode, "log") == 0;
 	raise_descriptors();
 	conf_errors_init(&errs);
 	if (ports_open(sup, sup->conf, &errs) == -1)

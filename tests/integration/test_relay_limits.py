@@ -94,7 +94,7 @@ def test_rule_f_memory_of_addresses(box):
                 s.connect(("127.0.0.1", b.port))
                 s.recv(1)
     b.idle()
-    assert rig.proc_rss(b.relayd) - before < 1 << 20
+    assert rig.SANITIZED or rig.proc_rss(b.relayd) - before < 1 << 20
 
 
 # --- descriptors ---
@@ -277,7 +277,7 @@ def test_three_hundred_sessions(box, record_property):
     b = box()
     rss, after = carry_many(b, 300)
     report(record_property, 300, rss, after)
-    assert rss < 4096 and after < 4096
+    assert rig.SANITIZED or (rss < 4096 and after < 4096)
 
 
 @pytest.mark.long
@@ -291,4 +291,4 @@ def test_five_thousand_sessions(box, record_property):
     b = box()
     rss, after = carry_many(b, n)
     report(record_property, n, rss, after)
-    assert rss < 1500 and after < 1500
+    assert rig.SANITIZED or (rss < 1500 and after < 1500)

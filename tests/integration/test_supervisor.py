@@ -16,7 +16,6 @@ import hs
 import rig
 
 ROOT = os.getuid() == 0
-SANITIZED = hs.BUILD.name.endswith("-san")
 UID_BASE = 59800
 CAP_SYS_RESOURCE = 24
 SCHED = {"captured", "query page", "query search"}
@@ -85,7 +84,7 @@ def check_rest(b, name, pid, root):
         os.SCHED_BATCH if name in SCHED else os.SCHED_OTHER)
     limits = rig.proc_file(pid, "limits")
     assert re.search(r"Max core file size +0 +0 ", limits)
-    assert SANITIZED or re.search(r"Max processes +0 +0 ", limits)
+    assert rig.SANITIZED or re.search(r"Max processes +0 +0 ", limits)
     if not ROOT:
         return
     place = os.readlink(f"/proc/{pid}/root")
@@ -95,7 +94,7 @@ def check_rest(b, name, pid, root):
     else:
         assert place == "/"
     # Not to be dumped or traced: its /proc entry is root's.
-    assert SANITIZED or os.stat(f"/proc/{pid}/environ").st_uid == 0
+    assert rig.SANITIZED or os.stat(f"/proc/{pid}/environ").st_uid == 0
     env = rig.proc_file(pid, "environ").split("\0")
     assert all(x.startswith(("ASAN_", "UBSAN_")) for x in env if x), name
 
@@ -105,7 +104,7 @@ def check_descriptors(b, name, pid):
     files = re.compile(re.escape(str(b.hsd.state_dir)) + r"/store\.db")
     for fd, link in rig.proc_fds(pid).items():
         if fd <= 2:
-            assert link == "/dev/null" or (SANITIZED and fd == 2)
+            assert link == "/dev/null" or (rig.SANITIZED and fd == 2)
         elif name in SCHED and files.match(link):
             info = rig.proc_file(pid, f"fdinfo/{fd}")
             flags = int(re.search(r"flags:\s*(\d+)", info)[1], 8)
