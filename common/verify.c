@@ -185,6 +185,7 @@ verify_set_difficulty(struct verify *v, double d)
 		return;
 	v->previous = v->present;
 	v->present = d;
+	v->after = 0;
 	v->generation++;
 }
 
@@ -313,6 +314,7 @@ verify_notify(struct verify *v, const struct jtree *t, uint32_t params,
 	if (work_clean(t, params) == 1)
 		retire_all(v, job, ts);
 	v->en_active = v->en[0].serial;
+	v->after += v->after < UINT8_MAX;
 	if (given_again(v, job, id, n)) {
 		work_unref(v->store, job);
 		return;
@@ -326,7 +328,8 @@ verify_notify(struct verify *v, const struct jtree *t, uint32_t params,
 		.ts = ts,
 		.difficulty = v->present,
 		.id_hash = (uint32_t)verify_hash(id, n),
-		.en = v->en_active };
+		.en = v->en_active,
+		.after = v->after };
 }
 
 /* --- workers --- */

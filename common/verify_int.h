@@ -29,7 +29,8 @@ struct verify_given {
 	uint64_t retired;  /* when a clean job followed; 0: it did not */
 	double difficulty; /* asked when it was sent; 0: none yet */
 	uint32_t id_hash;
-	uint32_t en; /* serial; 0: none yet */
+	uint32_t en;   /* serial; 0: none yet */
+	uint8_t after; /* jobs since the difficulty changed; the first is 1 */
 };
 
 enum worker_state {
@@ -75,6 +76,7 @@ struct verify {
 	bool forgot;  /* a job that was not retired had to go */
 	bool crowded; /* more workers than are kept */
 	uint8_t doubt;
+	uint8_t after; /* jobs since the difficulty changed, at most 255 */
 	uint8_t jobs, jobs_cap;
 	uint8_t workers, workers_cap;
 	struct verify_given *given; /* the newest last */

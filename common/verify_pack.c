@@ -50,6 +50,7 @@ put_given(struct mbuf *b, const struct verify_given *g)
 	msg_put_double(b, g->difficulty);
 	msg_put_u32(b, g->id_hash);
 	msg_put_u32(b, g->en);
+	msg_put_u8(b, g->after);
 }
 
 static void
@@ -63,6 +64,7 @@ get_given(struct mcur *c, struct work_store *store, struct verify_given *g)
 	g->difficulty = msg_get_double(c);
 	g->id_hash = msg_get_u32(c);
 	g->en = msg_get_u32(c);
+	g->after = msg_get_u8(c);
 	if (!isfinite(g->difficulty) || g->difficulty < 0)
 		c->bad = true;
 	g->job = c->bad ? NULL : work_find(store, key);
@@ -100,6 +102,7 @@ verify_pack(const struct verify *v, struct mbuf *b, bool seen)
 	    (uint8_t)((v->negotiated ? F_NEGOTIATED : 0) |
 		(v->forgot ? F_FORGOT : 0) | (v->crowded ? F_CROWDED : 0)));
 	msg_put_u8(b, v->doubt);
+	msg_put_u8(b, v->after);
 	for (i = 0; i < VERIFY_EN_MAX; i++)
 		put_en(b, &v->en[i]);
 	msg_put_u32(b, v->en_active);
@@ -136,6 +139,7 @@ get_plain(struct mcur *c, struct verify *v)
 	v->forgot = flags & F_FORGOT;
 	v->crowded = flags & F_CROWDED;
 	v->doubt = msg_get_u8(c);
+	v->after = msg_get_u8(c);
 	for (i = 0; i < VERIFY_EN_MAX; i++)
 		get_en(c, &v->en[i]);
 	v->en_active = msg_get_u32(c);

@@ -9,6 +9,7 @@
 
 #define NTIME_AHEAD 7000 /* s after the job's: ckpool */
 #define NTIME_LIMIT 7200 /* s after the present: the network, DATUM */
+#define OLD_JOBS    3    /* see say_low() */
 #define NS_PER_S    UINT64_C(1000000000)
 
 #define ROLLING     ((1u << WORK_BIP310) | (1u << WORK_OR) | (1u << WORK_XOR))
@@ -119,9 +120,15 @@ find_passed(struct verify_share *s)
 	    fabs(s->reached / s->job_difficulty - 1) < VERIFY_BORDERLINE;
 }
 
-/* Why a share does not reach the difficulty of its job. */
+/*
+ * Why a share does not reach the difficulty of its job.  ckpool judges not
+ * only earlier jobs by the difficulty before: with a block in between it did
+ * so for the first two jobs behind the change (the recorded transcript), so
+ * what reaches that is not called low for certain with the first three.
+ */
 static bool
-say_low(const struct verify *v, struct verify_share *s)
+say_low(const struct verify *v, const struct verify_given *g,
+    struct verify_share *s)
 {
 	if (s->borderline)
 		return say(s, VERDICT_LOW_DIFFICULTY, CAUSE_BORDERLINE, false);
@@ -129,7 +136,7 @@ say_low(const struct verify *v, struct verify_share *s)
 		return say(s, VERDICT_LOW_DIFFICULTY, CAUSE_IN_FLIGHT, false);
 	if (s->passed & VERIFY_BY_PREVIOUS)
 		return say(s, VERDICT_LOW_DIFFICULTY, CAUSE_OLD_DIFFICULTY,
-		    !(v->doubt & DOUBT_DIFFICULTY));
+		    g->after > OLD_JOBS && !(v->doubt & DOUBT_DIFFICULTY));
 	if (v->doubt & (DOUBT_HASH | DOUBT_DIFFICULTY))
 		return say(s, VERDICT_UNDECIDED, CAUSE_GAP, false);
 	return say(s, VERDICT_LOW_DIFFICULTY, CAUSE_LOW, true);
@@ -151,14 +158,15 @@ rule_other_header(const struct verify *v, enum verify_cause why,
 }
 
 static bool
-rule_difficulty(const struct verify *v, struct verify_share *s)
+rule_difficulty(const struct verify *v, const struct verify_given *g,
+    struct verify_share *s)
 {
 	if (s->job_difficulty <= 0)
 		return say(s, VERDICT_UNDECIDED,
 		    v->doubt & DOUBT_DIFFICULTY ? CAUSE_GAP :
 						  CAUSE_NO_DIFFICULTY,
 		    false);
-	return !(s->passed & VERIFY_BY_JOB) && say_low(v, s);
+	return !(s->passed & VERIFY_BY_JOB) && say_low(v, g, s);
 }
 
 static enum verify_cause
@@ -205,7 +213,7 @@ verify_rule(struct verify *v, const struct verify_given *g, uint64_t worker,
 	if (rule_extranonce2(s) || rule_stale(v, g, s) || rule_bits(v, s) ||
 	    rule_ntime(s))
 		return;
-	low = rule_other_header(v, why, s) || rule_difficulty(v, s);
+	low = rule_other_header(v, why, s) || rule_difficulty(v, g, s);
 	if (low && s->firm)
 		return;
 	if (verify_set_has(v, key)) {
