@@ -50,6 +50,7 @@ feed_subscribe(struct feed *f, struct ipc *ipc, uint32_t id, uint64_t last,
 	f->subscribed = true;
 	begin(f);
 	f->prev = last;
+	f->behind = false;
 	say_hello(f, id, last, committed);
 	if (f->reset_told)
 		return;
@@ -90,7 +91,9 @@ send_batch(struct feed *f, uint64_t committed)
 	if (ipc_queued(f->ipc) > FEED_QUEUE || f->records.bad || f->out.bad ||
 	    ipc_send(f->ipc, MSG_FEED_BATCH, 0, -1, &f->out) == -1) {
 		f->skipped += f->head.count;
+		f->behind = true;
 	} else {
+		f->behind = false;
 		f->batches++;
 		f->messages += f->head.count;
 	}
@@ -120,12 +123,26 @@ feed_waiting(const struct feed *f)
 	return f->head.count > 0;
 }
 
+/* There may be no message for long: how far it went while nobody read. */
+static void
+catch_up(struct feed *f, uint64_t committed)
+{
+	if (ipc_queued(f->ipc) > 0)
+		return;
+	f->head.prev = f->head.first = f->head.last = f->prev;
+	send_batch(f, committed);
+}
+
 void
 feed_flush(struct feed *f, uint64_t committed, uint64_t now)
 {
 	f->head.committed = committed;
-	if (f->head.count == 0 || now - f->sent_ns < FEED_EVERY_NS)
+	if (now - f->sent_ns < FEED_EVERY_NS)
 		return;
-	f->sent_ns = now;
-	send_batch(f, committed);
+	if (f->head.count > 0) {
+		f->sent_ns = now;
+		send_batch(f, committed);
+	} else if (f->behind && f->subscribed) {
+		catch_up(f, committed);
+	}
 }

@@ -13,6 +13,7 @@
 struct feed {
 	struct ipc *ipc; /* to the subscriber, not ours; NULL none */
 	bool subscribed;
+	bool behind;     /* batches were skipped, and none sent since */
 	bool reset_told; /* of what an earlier captured gave out in vain */
 	uint8_t store_id[16];
 	struct mbuf records; /* of the batch that is being built */

@@ -162,7 +162,11 @@ void query_end_get(struct mcur *, struct query_end *);
 /* FEED_SUBSCRIBE: 0 from now on, or this: no more. */
 #define FEED_NO_MORE UINT64_MAX
 
-/* Head of a FEED_BATCH; count message_rec follow. */
+/*
+ * Head of a FEED_BATCH; count message_rec follow.  With none, for who was
+ * left out of earlier batches: prev, first and last are the same, where those
+ * ended.
+ */
 struct feed_head {
 	uint8_t store_id[16];
 	uint64_t prev; /* the position before first, 0 at the start */

@@ -34,6 +34,7 @@ struct mon {
 	uint64_t left; /* to be printed until the end */
 	STAILQ_HEAD(, held) held;
 	size_t held_bytes;
+	struct held *brief; /* the newest held, when it is but a head */
 	bool jump; /* positions may be left out: captured began again */
 };
 
@@ -107,22 +108,54 @@ say(struct mon *mon, const char *text)
 
 /* --- the feed --- */
 
+static struct held *
+held_new(struct mon *mon, unsigned type)
+{
+	struct held *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	h->type = type;
+	mbuf_init(&h->body);
+	STAILQ_INSERT_TAIL(&mon->held, h, entry);
+	mon->brief = NULL;
+	return h;
+}
+
+/* Of batches that do not fit: where they end, so that they are asked for. */
+static int
+hold_head(struct mon *mon, const struct answer *a)
+{
+	struct mcur cur = a->cur;
+	struct feed_head head;
+
+	feed_head_get(&cur, &head);
+	if (cur.bad)
+		return 0;
+	head.prev = head.first = head.last;
+	head.count = 0;
+	if (mon->brief == NULL &&
+	    (mon->brief = held_new(mon, MSG_FEED_BATCH)) == NULL)
+		return -1;
+	mon->held_bytes -= mon->brief->body.len;
+	mbuf_reset(&mon->brief->body);
+	feed_head_put(&mon->brief->body, &head);
+	mon->held_bytes += mon->brief->body.len;
+	return 0;
+}
+
 static int
 hold(struct mon *mon, const struct answer *a)
 {
 	struct held *h;
 
-	/* The next batch shows that one was left out, and heals it. */
-	if (mon->held_bytes + a->cur.left > HELD_MAX)
-		return 0;
-	h = calloc(1, sizeof(*h));
-	if (h == NULL)
+	if (a->type == MSG_FEED_BATCH &&
+	    mon->held_bytes + a->cur.left > HELD_MAX)
+		return hold_head(mon, a);
+	if ((h = held_new(mon, a->type)) == NULL)
 		return -1;
-	h->type = a->type;
-	mbuf_init(&h->body);
 	msg_put_raw(&h->body, a->cur.p, a->cur.left);
 	mon->held_bytes += h->body.len;
-	STAILQ_INSERT_TAIL(&mon->held, h, entry);
 	return 0;
 }
 
@@ -174,16 +207,16 @@ heal_row(struct mon *mon, struct answer *a)
 }
 
 /*
- * One question about what lies between cursor and first.  0 with *rows, and
- * whether there are no more; else an exit code.
+ * One question about what lies behind the cursor, up to prev.  0 with *rows,
+ * and whether there are no more; else an exit code.
  */
 static int
-heal_page(struct mon *mon, uint64_t first, uint64_t *rows, bool *all)
+heal_page(struct mon *mon, uint64_t prev, uint64_t *rows, bool *all)
 {
 	struct query q = { .kind = Q_MESSAGES,
 		.flags = QF_ASCENDING,
 		.after = mon->cursor,
-		.before = first,
+		.before = prev + 1,
 		.limit = HEAL_PAGE };
 	struct ctl *c = mon->ctl;
 	struct query_end end;
@@ -237,7 +270,7 @@ heal(struct mon *mon, const struct feed_head *h)
 	int tries, code;
 
 	for (tries = 0; mon->cursor < h->prev && mon->left > 0;) {
-		if ((code = heal_page(mon, h->first, &rows, &all)) != 0)
+		if ((code = heal_page(mon, h->prev, &rows, &all)) != 0)
 			return code;
 		if (rows > 0)
 			continue;
@@ -330,6 +363,8 @@ next(struct mon *mon)
 
 	if ((h = STAILQ_FIRST(&mon->held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&mon->held, entry);
+		if (mon->brief == h)
+			mon->brief = NULL;
 		mcur_init(&a.cur, h->body.data, h->body.len);
 		code = on_feed(mon, h->type, &a.cur);
 		free_held(mon, h);

@@ -284,6 +284,47 @@ control_subscribe(struct control *k)
 	mbuf_free(&b);
 }
 
+/* A batch is left out, which the next one's prev will show. */
+static void
+feed_skip(struct control_client *cl, const struct msg_in *m)
+{
+	struct mcur cur = m->cur;
+
+	feed_head_get(&cur, &cl->behind);
+	cl->skipped = !cur.bad;
+}
+
+/* captured forgot what is above: it comes again, in other batches. */
+static void
+feed_reset(struct control_client *cl, const struct msg_in *m)
+{
+	struct mcur cur = m->cur;
+	uint64_t to = msg_get_u64(&cur);
+
+	if (!cur.bad && cl->behind.last > to)
+		cl->behind.last = to;
+}
+
+/* It reads again, and there may be no next batch for long: an empty one
+ * says how far the others are. */
+static void
+feed_catch_up(struct control_client *cl)
+{
+	struct feed_head *h = &cl->behind;
+	struct mbuf b;
+
+	if (!cl->skipped)
+		return;
+	cl->skipped = false;
+	h->prev = h->first = h->last;
+	h->count = 0;
+	mbuf_init(&b);
+	feed_head_put(&b, h);
+	if (ipc_send(cl->ipc, MSG_FEED_BATCH, cl->monitor_id, -1, &b) == -1)
+		cl->skipped = true;
+	mbuf_free(&b);
+}
+
 void
 control_feed(struct control *k, const struct msg_in *m)
 {
@@ -294,10 +335,13 @@ control_feed(struct control *k, const struct msg_in *m)
 		next = TAILQ_NEXT(cl, entry);
 		if (!cl->monitor)
 			continue;
-		/* What is left out it sees by the next batch's prev. */
 		if (m->type == MSG_FEED_BATCH &&
-		    ipc_queued(cl->ipc) > CONTROL_FEED)
+		    ipc_queued(cl->ipc) > CONTROL_FEED) {
+			feed_skip(cl, m);
 			continue;
+		}
+		if (m->type == MSG_FEED_RESET)
+			feed_reset(cl, m);
 		if (ipc_send(cl->ipc, (enum msg_type)m->type, cl->monitor_id,
 			-1, &body) == -1)
 			control_client_drop(cl, "does not read");
@@ -504,6 +548,7 @@ on_client_drained(struct ipc *ipc, void *arg)
 	struct control_client *cl = arg;
 
 	lanes_resume(cl->control);
+	feed_catch_up(cl);
 }
 
 static const struct ipc_handler client_handlers[] = {

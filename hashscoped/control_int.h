@@ -11,6 +11,7 @@
 
 #include "common/childconf.h"
 #include "common/proc.h"
+#include "common/record.h"
 
 #define CONTROL_CLIENTS  32
 #define CONTROL_PER_UID  8
@@ -41,6 +42,8 @@ struct control_client {
 	bool welcomed;
 	bool monitor;
 	uint32_t monitor_id;
+	bool skipped;            /* batches, of which nothing was said yet */
+	struct feed_head behind; /* the last of them */
 	unsigned nrequests;
 	int64_t since;      /* ms: connected, or when it last read */
 	size_t queued_then; /* what waited for it then */
