@@ -98,6 +98,13 @@ class Scope(rig.Box):
     def __init__(self, pools, body="", inner="", **kw):
         self.began_us = now_us()
         super().__init__(pools, body, inner, capture=True, **kw)
+        if kw.get("ready", True):
+            self.wait_processes()
+
+    def wait_processes(self):
+        """Miners are served before all the others are there."""
+        hs.wait_for(lambda: all(p["state"] == "ready" for p in
+                                self.ctl("show", "processes")), "processes")
 
     @property
     def store(self):

@@ -17,6 +17,8 @@ import sys
 import time
 
 TICK = 0.004
+# Bytes of answers that wait; nobody submits faster than a pool answers.
+ANSWERS = 4000
 FILL = "".join(random.Random(1).choices("0123456789abcdef", k=20000))
 
 
@@ -132,7 +134,8 @@ class Traffic:
             s = self.sessions[self.turn % len(self.sessions)]
             self.turn += 1
             n = self.rng.randint(1, 2 * mean) if not self.stopping else 65536
-            budget -= self.speak(s, n)
+            if len(s.pool.out) < ANSWERS:
+                budget -= self.speak(s, n)
             budget -= self.send(s.pool, self.rng.randint(1, 2 * mean)
                                 if not self.stopping else 65536)
         return budget
