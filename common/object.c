@@ -310,7 +310,7 @@ came_before(const struct object_source *src, unsigned s, unsigned i,
 	unsigned t, j;
 
 	for (t = 0; t <= s; t++) {
-		for (j = 0; j < src[t].stats->n && (t < s || j < i); j++) {
+		for (j = 0; (t < s || j < i) && j < src[t].stats->n; j++) {
 			other = split(&src[t], j);
 			if (same_group(&other, name) &&
 			    (!with_key || strcmp(other.key, name->key) == 0))

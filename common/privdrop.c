@@ -140,14 +140,13 @@ set_scheduler(struct ctx *c)
 static int
 check_empty_root(struct ctx *c)
 {
-	struct dirent *de;
 	struct stat st;
 	DIR *dir;
 	int names = 0;
 
 	if ((dir = opendir(".")) == NULL)
 		return fail_errno(c, c->pd->chroot_dir);
-	while ((de = readdir(dir)) != NULL)
+	while (readdir(dir) != NULL)
 		names++;
 	if (fstat(dirfd(dir), &st) == -1)
 		st.st_uid = (uid_t)-1;

@@ -102,6 +102,7 @@ static size_t
 string_char(const uint8_t *s, size_t len, int *c)
 {
 	size_t i;
+	int h;
 
 	*c = s[0] < 0x80 ? s[0] : -1;
 	if (s[0] != '\\')
@@ -110,11 +111,12 @@ string_char(const uint8_t *s, size_t len, int *c)
 	if (len < 6 || s[1] != 'u')
 		return len > 1 ? 2 : 1;
 	for (*c = 0, i = 2; i < 6; i++) {
-		if (hex_value(s[i]) == -1) {
+		h = hex_value(s[i]);
+		if (h == -1) {
 			*c = -1;
 			return 2;
 		}
-		*c = *c << 4 | hex_value(s[i]);
+		*c = *c * 16 + h;
 	}
 	return 6;
 }

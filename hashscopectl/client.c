@@ -66,7 +66,7 @@ connect_to(struct client *c, const char *path)
 
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return failed(c, "%s: path too long", path);
-	strcpy(sun.sun_path, path);
+	memcpy(sun.sun_path, path, strlen(path) + 1);
 	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->fd == -1)
 		return failed(c, "socket: %s", strerror(errno));

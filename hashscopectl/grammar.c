@@ -463,7 +463,7 @@ grammar_parse(int argc, char *const argv[], int64_t now_us, struct command *c,
 		w = find_word(p, argv[i], why, sizeof(why));
 		if (w == NULL)
 			return wrong(err, i, p, why);
-		arg = NULL;
+		arg = ""; /* what takes none does not look */
 		if (w->arg != ARG_NONE) {
 			i += w->word != NULL;
 			if (i >= argc)

@@ -17,7 +17,7 @@ table_init(struct table *t, const struct table_column *columns)
 
 	memset(t, 0, sizeof(*t));
 	t->columns = columns;
-	for (i = 0; columns[i].title != NULL && i < TABLE_COLUMNS; i++)
+	for (i = 0; i < TABLE_COLUMNS && columns[i].title != NULL; i++)
 		t->widths[i] = strlen(columns[i].title);
 	t->ncolumns = i;
 }
@@ -73,7 +73,7 @@ table_cell(struct table *t, const char *fmt, ...)
 	max = t->columns[column].max;
 	len = strlen(buf);
 	if (max > 3 && len > max) {
-		strcpy(buf + max - 3, "...");
+		memcpy(buf + max - 3, "...", 4);
 		len = max;
 	}
 	if (len > t->widths[column])

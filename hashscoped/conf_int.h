@@ -8,9 +8,9 @@
 
 #include "hashscoped/conf.h"
 
-#define CONF_TOKEN_LEN     1024 /* longest word or string, with the NUL */
-#define CONF_QUOTE_LEN     96   /* a token as errors show it */
-#define CONF_WHY_LEN       256
+#define CONF_TOKEN_LEN 1024 /* longest word or string, with the NUL */
+#define CONF_QUOTE_LEN 96   /* a token as errors show it */
+#define CONF_WHY_LEN   256
 
 /* Where the defaults come from, in conf_addr.where. */
 

@@ -127,7 +127,7 @@ lex_string(struct conf_lex *lx)
 			    "the string is not closed on its line");
 			return TOK_BAD;
 		}
-		c = *lx->pos++;
+		c = (unsigned char)*lx->pos++;
 		if (c == '"')
 			break;
 		if (c == '\\' && (c = lex_escape(lx)) == -1) {

@@ -1,3 +1,7 @@
+/*
+ * hashscoped: the supervisor, and the roles that need no program of their
+ * own.  supervisor.h is its map.
+ */
 #include <string.h>
 
 #include "hashscoped/control.h"

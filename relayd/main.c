@@ -1,3 +1,6 @@
+/*
+ * relayd: the relay, in a process of its own.  relay.h is its map.
+ */
 #include "relayd/relay.h"
 
 int

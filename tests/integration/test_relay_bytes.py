@@ -3,7 +3,6 @@ import socket
 
 import pytest
 
-import hs
 import rig
 
 MIB = 1 << 20

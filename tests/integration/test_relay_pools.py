@@ -165,7 +165,7 @@ def test_a_listener_for_both_families(hashscoped, closing):
     """Each address is a listener of its own: IPv6 takes no IPv4."""
     pool = closing(rig.Pool())
     port = hs.free_port()
-    h = hashscoped(rig.settings([("*", port, [pool.url])]))
+    hashscoped(rig.settings([("*", port, [pool.url])]))
     for host in ("127.0.0.1", "::1"):
         with rig.connect(host, port) as miner, pool.accept() as conn:
             miner.sendall(b"x")

@@ -347,7 +347,6 @@ def test_a_log_that_nobody_reads(closing):
 
 
 def test_log_lines_that_were_dropped_are_counted(closing):
-    pool = closing(rig.Pool())
     port = hs.free_port()
     end, stderr = os.pipe()
     fcntl.fcntl(stderr, fcntl.F_SETPIPE_SZ, 4096)

@@ -51,7 +51,7 @@ static const struct conf_io pair_io = { open_pair, NULL };
 static char *
 read_pair(const char *name, const char *suffix)
 {
-	char path[PATH_MAX], *text;
+	char path[PATH_MAX], *text, *ended;
 	struct conf_why why;
 	size_t len;
 	int fd;
@@ -62,10 +62,10 @@ read_pair(const char *name, const char *suffix)
 		return NULL;
 	assert_int_equal(conf_slurp(fd, &text, &len, &why), 0);
 	close(fd);
-	text = realloc(text, len + 1);
-	assert_non_null(text);
-	text[len] = '\0';
-	return text;
+	ended = realloc(text, len + 1);
+	assert_non_null(ended);
+	ended[len] = '\0';
+	return ended;
 }
 
 static char *

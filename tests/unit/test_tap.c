@@ -157,17 +157,17 @@ test_padding(void **state)
 	mbuf_free(&b);
 }
 
-#define UNENDED(type, field, k)                                      \
-	do {                                                         \
-		struct type t = { 0 };                               \
-		struct tap_head h = { .kind = k, .len = sizeof(t) }; \
-		struct tap_entry e;                                  \
-		struct mbuf b;                                       \
-		memset(t.field, 'x', sizeof(t.field));               \
-		mbuf_init(&b);                                       \
-		add(&b, &h, &t);                                     \
-		assert_int_equal(next_of(&b, b.len, &e), -1);        \
-		mbuf_free(&b);                                       \
+#define UNENDED(type, field, k)                                        \
+	do {                                                           \
+		struct type t = { 0 };                                 \
+		struct tap_head h = { .kind = (k), .len = sizeof(t) }; \
+		struct tap_entry e;                                    \
+		struct mbuf b;                                         \
+		memset(t.field, 'x', sizeof(t.field));                 \
+		mbuf_init(&b);                                         \
+		add(&b, &h, &t);                                       \
+		assert_int_equal(next_of(&b, b.len, &e), -1);          \
+		mbuf_free(&b);                                         \
 	} while (0)
 
 static void
