@@ -76,7 +76,7 @@ connect_to(struct client *c, const char *path)
 }
 
 static int
-read_welcome(struct client *c, struct answer *a)
+read_welcome(struct client *c, struct client_msg *a)
 {
 	unsigned i;
 
@@ -100,7 +100,7 @@ read_welcome(struct client *c, struct answer *a)
 static int
 greet(struct client *c)
 {
-	struct answer a;
+	struct client_msg a;
 	struct mbuf b;
 
 	mbuf_init(&b);
@@ -169,7 +169,7 @@ client_query(struct client *c, const struct query *q)
 
 /* The next message, past an error that only tells of the end. */
 static int
-read_one(struct client *c, struct answer *a)
+read_one(struct client *c, struct client_msg *a)
 {
 	int fd, tries;
 
@@ -192,7 +192,7 @@ read_one(struct client *c, struct answer *a)
 }
 
 int
-client_next(struct client *c, struct answer *a, int wait_ms)
+client_next(struct client *c, struct client_msg *a, int wait_ms)
 {
 	struct pollfd p = { c->fd, POLLIN, 0 };
 	int n;
@@ -206,7 +206,7 @@ client_next(struct client *c, struct answer *a, int wait_ms)
 }
 
 int
-client_wait(struct client *c, uint32_t id, struct answer *a)
+client_wait(struct client *c, uint32_t id, struct client_msg *a)
 {
 	int r;
 
@@ -226,7 +226,7 @@ client_wait(struct client *c, uint32_t id, struct answer *a)
 }
 
 bool
-client_reply(struct client *c, struct answer *a)
+client_reply(struct client *c, struct client_msg *a)
 {
 	bool ok = msg_get_u8(&a->cur) == 1;
 

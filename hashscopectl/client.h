@@ -26,7 +26,7 @@ struct client {
 };
 
 /* A message that came; cur reads its body until the next is read. */
-struct answer {
+struct client_msg {
 	unsigned type;
 	uint32_t id;
 	struct mcur cur;
@@ -46,13 +46,13 @@ uint32_t client_query(struct client *, const struct query *);
  * Waits for the next message; wait_ms -1 for ever.  0; 1 when wait_ms
  * passed; -1 with error when the connection is gone.
  */
-int client_next(struct client *, struct answer *, int wait_ms);
+int client_next(struct client *, struct client_msg *, int wait_ms);
 /*
  * The same for an answer to that request; others are skipped.  It comes
  * within half a minute or not at all.
  */
-int client_wait(struct client *, uint32_t id, struct answer *);
+int client_wait(struct client *, uint32_t id, struct client_msg *);
 /* Reads a REPLY: whether it says yes; its text is in error. */
-bool client_reply(struct client *, struct answer *);
+bool client_reply(struct client *, struct client_msg *);
 
 #endif

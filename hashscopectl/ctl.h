@@ -37,7 +37,7 @@ struct rows {
 
 void rows_init(struct rows *);
 void rows_clear(struct rows *);
-int rows_add(struct rows *, const struct answer *);
+int rows_add(struct rows *, const struct client_msg *);
 
 /*
  * Asks and collects rows until the end.  An exit code; *end is valid with

@@ -124,7 +124,7 @@ held_new(struct mon *mon, unsigned type)
 
 /* Of batches that do not fit: where they end, so that they are asked for. */
 static int
-hold_head(struct mon *mon, const struct answer *a)
+hold_head(struct mon *mon, const struct client_msg *a)
 {
 	struct mcur cur = a->cur;
 	struct feed_head head;
@@ -145,7 +145,7 @@ hold_head(struct mon *mon, const struct answer *a)
 }
 
 static int
-hold(struct mon *mon, const struct answer *a)
+hold(struct mon *mon, const struct client_msg *a)
 {
 	struct held *h;
 
@@ -169,7 +169,7 @@ free_held(struct mon *mon, struct held *h)
 
 /* How far the store has come, as the batches say that wait here. */
 static void
-note_committed(struct mon *mon, const struct answer *a)
+note_committed(struct mon *mon, const struct client_msg *a)
 {
 	struct mcur cur = a->cur;
 	struct feed_head h;
@@ -193,7 +193,7 @@ missed(struct mon *mon, uint64_t upto)
 
 /* A row between; positions follow each other but where captured began. */
 static void
-heal_row(struct mon *mon, struct answer *a)
+heal_row(struct mon *mon, struct client_msg *a)
 {
 	struct message_rec m;
 
@@ -220,7 +220,7 @@ heal_page(struct mon *mon, uint64_t prev, uint64_t *rows, bool *all)
 		.limit = HEAL_PAGE };
 	struct ctl *c = mon->ctl;
 	struct query_end end;
-	struct answer a;
+	struct client_msg a;
 	uint32_t id;
 
 	*rows = 0;
@@ -356,7 +356,7 @@ static int
 next(struct mon *mon)
 {
 	struct ctl *c = mon->ctl;
-	struct answer a;
+	struct client_msg a;
 	struct held *h;
 	struct mbuf body;
 	int code;
@@ -388,7 +388,7 @@ static int
 subscribe(struct mon *mon)
 {
 	struct ctl *c = mon->ctl;
-	struct answer a;
+	struct client_msg a;
 
 	mon->id = client_ask(&c->client, MSG_REQ_MONITOR, NULL);
 	if (mon->id == 0 || client_wait(&c->client, mon->id, &a) == -1)

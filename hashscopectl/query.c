@@ -24,7 +24,7 @@ rows_clear(struct rows *r)
 }
 
 int
-rows_add(struct rows *r, const struct answer *a)
+rows_add(struct rows *r, const struct client_msg *a)
 {
 	struct mbuf *grown, *row;
 
@@ -45,7 +45,7 @@ int
 ctl_query(struct ctl *c, const struct query *q, struct rows *rows,
     struct query_end *end)
 {
-	struct answer a;
+	struct client_msg a;
 	uint32_t id;
 
 	rows_clear(rows);

@@ -313,7 +313,7 @@ int
 show_processes(struct ctl *c)
 {
 	struct process_rec p;
-	struct answer a;
+	struct client_msg a;
 	uint32_t id;
 	bool ok;
 
@@ -341,7 +341,7 @@ ask_text(struct ctl *c, enum msg_type type, const struct mbuf *body,
     struct mbuf *text)
 {
 	const uint8_t *p;
-	struct answer a;
+	struct client_msg a;
 	uint32_t id;
 	size_t len;
 
@@ -380,7 +380,7 @@ static int
 get_counters(struct ctl *c, enum msg_type ask, enum msg_type answer,
     struct stats *stats, char *error, size_t size)
 {
-	struct answer a;
+	struct client_msg a;
 	uint32_t id;
 
 	if ((id = client_ask(&c->client, ask, NULL)) == 0 ||
