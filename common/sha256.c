@@ -155,20 +155,22 @@ sha256_update(struct sha256 *s, const void *data, size_t len)
 	memcpy(s->buf, p + n * SHA256_BLOCK, len % SHA256_BLOCK);
 }
 
-/* The last block or two: 0x80, zeros, the length in bits. */
+/* Behind whole blocks, in the buffer: 0x80, zeros, the length in bits. */
 static void
 finish(struct sha256 *s)
 {
 	size_t have = s->len % SHA256_BLOCK;
-	uint8_t last[2 * SHA256_BLOCK];
-	size_t n = have < SHA256_BLOCK - 8 ? SHA256_BLOCK : 2 * SHA256_BLOCK;
 
-	memcpy(last, s->buf, have);
-	last[have] = 0x80;
-	memset(last + have + 1, 0, n - have - 9);
-	put32(last + n - 8, (uint32_t)(s->len >> 29));
-	put32(last + n - 4, (uint32_t)(s->len << 3));
-	take_blocks(s->h, last, n / SHA256_BLOCK);
+	s->buf[have++] = 0x80;
+	if (have > SHA256_BLOCK - 8) {
+		memset(s->buf + have, 0, SHA256_BLOCK - have);
+		take_blocks(s->h, s->buf, 1);
+		have = 0;
+	}
+	memset(s->buf + have, 0, SHA256_BLOCK - 8 - have);
+	put32(s->buf + SHA256_BLOCK - 8, (uint32_t)(s->len >> 29));
+	put32(s->buf + SHA256_BLOCK - 4, (uint32_t)(s->len << 3));
+	take_blocks(s->h, s->buf, 1);
 }
 
 static void
@@ -187,19 +189,25 @@ sha256_final(struct sha256 *s, uint8_t out[SHA256_LEN])
 	put_state(s->h, out);
 }
 
+/* The second hash, of the first one's state. */
+static void
+hash_again(const uint32_t h[8], uint8_t out[SHA256_LEN])
+{
+	uint8_t block[SHA256_BLOCK] = { [SHA256_LEN] = 0x80,
+		[SHA256_BLOCK - 2] = 1 }; /* 256 bits */
+	uint32_t again[8];
+
+	put_state(h, block);
+	memcpy(again, initial, sizeof(again));
+	take_blocks(again, block, 1);
+	put_state(again, out);
+}
+
 void
 sha256d_final(struct sha256 *s, uint8_t out[SHA256_LEN])
 {
-	uint8_t block[SHA256_BLOCK] = { 0 };
-	uint32_t h[8];
-
 	finish(s);
-	put_state(s->h, block);
-	block[SHA256_LEN] = 0x80;
-	block[SHA256_BLOCK - 2] = 1; /* 256 bits */
-	memcpy(h, initial, sizeof(h));
-	take_blocks(h, block, 1);
-	put_state(h, out);
+	hash_again(s->h, out);
 }
 
 void
@@ -212,12 +220,50 @@ sha256(const void *data, size_t len, uint8_t out[SHA256_LEN])
 	sha256_final(&s, out);
 }
 
+/*
+ * Two hashes of a Merkle tree, and a header, are nearly all that is hashed
+ * here: their padding is always the same.
+ */
+static void
+hash_64(const uint8_t data[64], uint8_t out[SHA256_LEN])
+{
+	static const uint8_t padding[SHA256_BLOCK] = { 0x80,
+		[SHA256_BLOCK - 2] = 2 }; /* 512 bits */
+	uint32_t h[8];
+
+	memcpy(h, initial, sizeof(h));
+	take_blocks(h, data, 1);
+	take_blocks(h, padding, 1);
+	hash_again(h, out);
+}
+
+static void
+hash_80(const uint8_t data[80], uint8_t out[SHA256_LEN])
+{
+	uint8_t last[SHA256_BLOCK] = { [16] = 0x80,
+		[SHA256_BLOCK - 2] = 2,
+		[SHA256_BLOCK - 1] = 0x80 };
+	uint32_t h[8];
+
+	memcpy(last, data + SHA256_BLOCK, 16);
+	memcpy(h, initial, sizeof(h));
+	take_blocks(h, data, 1);
+	take_blocks(h, last, 1);
+	hash_again(h, out);
+}
+
 void
 sha256d(const void *data, size_t len, uint8_t out[SHA256_LEN])
 {
 	struct sha256 s;
 
-	sha256_init(&s);
-	sha256_update(&s, data, len);
-	sha256d_final(&s, out);
+	if (len == 64) {
+		hash_64(data, out);
+	} else if (len == 80) {
+		hash_80(data, out);
+	} else {
+		sha256_init(&s);
+		sha256_update(&s, data, len);
+		sha256d_final(&s, out);
+	}
 }

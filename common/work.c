@@ -410,9 +410,9 @@ work_pack(const struct work_job *j, struct mbuf *b)
 
 /* What a packed job holds, in the bytes themselves. */
 struct packed {
-	struct work_job fixed;
 	const uint8_t *id, *coinb1, *coinb2, *branch;
 	size_t id_len, coinb1_len, coinb2_len, branch_len;
+	struct work_job fixed;
 };
 
 static int
