@@ -130,7 +130,7 @@ match_sessions(struct ctl *c, const struct session_rec *s, size_t n, void *arg)
 		uuid_text(s[i].id, id);
 		if (strncmp(id, m->text, strlen(m->text)) != 0)
 			continue;
-		/* NOLINTNEXTLINE(*-NonNullParamChecker): no rows without s */
+		/* NOLINTNEXTLINE: there are no rows without s */
 		memcpy(m->id, s[i].id, sizeof(m->id));
 		len = strlen(m->names);
 		if (m->n++ < 3)
