@@ -7,7 +7,9 @@
 #include "captured/ingest.h"
 #include "common/log.h"
 
-#define AGAIN_NS UINT64_C(1000000000)
+/* After a checkpoint that did not work, which blocks: 1, 2, 4, 8 seconds. */
+#define AGAIN_NS  UINT64_C(1000000000)
+#define AGAIN_MAX 3u
 
 struct lane {
 	struct ipc *ipc; /* NULL: not connected */
@@ -26,6 +28,7 @@ struct hold {
 	uint32_t ms;
 	bool holding;
 	uint64_t not_before; /* after a checkpoint that did not work */
+	unsigned failures;   /* one after the other */
 	uint64_t n, n_late, n_failed, n_done;
 };
 
@@ -61,8 +64,11 @@ finish(struct hold *h)
 		return;
 	if (h->store != NULL && store_checkpoint(h->store) == -1) {
 		h->n_failed++;
-		h->not_before = clock_ns() + AGAIN_NS;
+		h->not_before = clock_ns() + (AGAIN_NS << h->failures);
+		if (h->failures < AGAIN_MAX)
+			h->failures++;
 	} else {
+		h->failures = 0;
 		h->n_done++;
 	}
 	go(h);

@@ -12,6 +12,9 @@
 #include "captured/store_int.h"
 
 #define SPACE_EVERY_NS (INT64_C(100) * 1000000)
+/* For readers to end; relayd's ring holds what comes meanwhile. */
+#define CHECKPOINT_NS  (INT64_C(1000) * 1000000)
+#define BUSY_MS        50 /* otherwise, as store.c says at the start */
 
 static int64_t
 clock_ns(clockid_t which)
@@ -186,16 +189,37 @@ wal_passive(struct store *st)
 	    &log, &done);
 }
 
+/* SQLite asks whether to go on waiting for a lock. */
+static int
+wait_more(void *arg, int asked)
+{
+	static const struct timespec nap = { 0, 2000000 };
+
+	if (mono_now() >= *(const int64_t *)arg)
+		return 0;
+	nanosleep(&nap, NULL);
+	return 1;
+}
+
+/*
+ * The query role holds still, but others may read, one after the other
+ * without a pause.  As nothing is written meanwhile, each of them ends or
+ * comes to the WAL's end, and then to the file alone: that takes twice their
+ * longest transaction.
+ */
 int
 store_checkpoint(struct store *st)
 {
+	int64_t until = mono_now() + CHECKPOINT_NS;
 	int log, done, rc;
 
 	st->err = STORE_OK;
 	if (st->db == NULL)
 		return store_failed(st, SQLITE_NOTADB);
+	sqlite3_busy_handler(st->db, wait_more, &until);
 	rc = sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
 	    &log, &done);
+	sqlite3_busy_timeout(st->db, BUSY_MS);
 	if (rc != SQLITE_OK)
 		return store_failed(st, rc);
 	st->wal_frames = st->wal_passive = 0;
