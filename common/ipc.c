@@ -210,9 +210,8 @@ fragment(struct ipc *ipc, const struct ipc_head *head, const uint8_t *body,
 	mbuf_reset(&ipc->part);
 }
 
-/* Receives one packet and at most one descriptor.  As recvmsg. */
-static ssize_t
-receive(int fd, void *buf, size_t size, int flags, int *passed)
+ssize_t
+ipc_recv_fd(int fd, void *buf, size_t size, int *passed, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -258,8 +257,8 @@ read_packet(struct ipc *ipc)
 	ssize_t n;
 	int fd;
 
-	n = receive(ipc->fd, ipc->packet, sizeof(ipc->packet), MSG_DONTWAIT,
-	    &fd);
+	n = ipc_recv_fd(ipc->fd, ipc->packet, sizeof(ipc->packet), &fd,
+	    MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) {
@@ -331,9 +330,8 @@ wait_for(int fd, short events)
 	return 0;
 }
 
-/* As sendmsg; no SIGPIPE. */
-static ssize_t
-transmit(int fd, const void *buf, size_t len, int passed, int flags)
+ssize_t
+ipc_send_fd(int fd, const void *buf, size_t len, int passed, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -363,7 +361,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	struct packet *p;
 
 	while ((p = STAILQ_FIRST(&ipc->queue)) != NULL) {
-		if (transmit(ipc->fd, p->data, p->len, p->fd, MSG_DONTWAIT) <
+		if (ipc_send_fd(ipc->fd, p->data, p->len, p->fd, MSG_DONTWAIT) <
 		    0) {
 			if (errno == EAGAIN || errno == EINTR ||
 			    errno == ENOBUFS)
@@ -500,7 +498,7 @@ static int
 send_packet(struct ipc *ipc, const uint8_t *data, size_t len, int fd)
 {
 	if (STAILQ_EMPTY(&ipc->queue)) {
-		if (transmit(ipc->fd, data, len, fd, MSG_DONTWAIT) >= 0)
+		if (ipc_send_fd(ipc->fd, data, len, fd, MSG_DONTWAIT) >= 0)
 			return 0;
 		if (errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
 			return -1;
@@ -572,7 +570,7 @@ ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
 	mbuf_reset(body);
 	*passed_fd = -1;
 	while (head.flags & IPC_MORE) {
-		n = receive(fd, packet, sizeof(packet), 0, &extra);
+		n = ipc_recv_fd(fd, packet, sizeof(packet), &extra, 0);
 		if (*passed_fd == -1)
 			*passed_fd = extra;
 		else
@@ -627,7 +625,7 @@ ipc_write_blocking(int fd, enum msg_type type, uint32_t id,
 		memcpy(packet, &head, sizeof(head));
 		if (n > 0)
 			memcpy(packet + sizeof(head), body->data + off, n);
-		while (transmit(fd, packet, sizeof(head) + n, -1, 0) < 0) {
+		while (ipc_send_fd(fd, packet, sizeof(head) + n, -1, 0) < 0) {
 			if (errno != EINTR &&
 			    (errno != EAGAIN || wait_for(fd, POLLOUT) == -1))
 				return -1;

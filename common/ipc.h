@@ -6,6 +6,8 @@
 #ifndef COMMON_IPC_H
 #define COMMON_IPC_H
 
+#include <sys/types.h>
+
 #include <event2/event.h>
 
 #include "common/msg.h"
@@ -87,6 +89,14 @@ int ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
     unsigned *type, uint32_t *id, int *passed_fd);
 int ipc_write_blocking(int fd, enum msg_type, uint32_t id,
     const struct mbuf *body);
+
+/*
+ * One packet and at most one descriptor, as sendmsg(2) and recvmsg(2) with
+ * these flags, without the checks of a channel.  No SIGPIPE; what is passed
+ * in is -1 for none, and stays the caller's.
+ */
+ssize_t ipc_send_fd(int fd, const void *, size_t, int passed, int flags);
+ssize_t ipc_recv_fd(int fd, void *, size_t, int *passed, int flags);
 
 /* A connected pair, close-on-exec, non-blocking; -1 and errno. */
 int ipc_pair(int fds[2]);

@@ -74,6 +74,7 @@ enum role {
 	X(CONF_PREPARED, R_CHILD,     R_SUP,     MSG_KIB(1),     0) \
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_ABORT,    R_SUP,       R_CHILD,   0,              0) \
+	X(CONF_DONE,     R_CHILD,     R_SUP,     0,              0) \
 	/* names to addresses */ \
 	X(RESOLVE,       R_RELAY,     R_RESOLVER, 300,           0) \
 	X(RESOLVED,      R_RESOLVER,  R_RELAY,   MSG_KIB(2),     0) \

@@ -178,18 +178,29 @@ on_conf_end(struct ipc *ipc, struct msg_in *m, void *arg)
 	mbuf_free(&body);
 }
 
+/* A reload is answered when everybody has come to its end. */
+static void
+conf_done(struct ipc *ipc, uint32_t id)
+{
+	if (ipc_send_empty(ipc, MSG_CONF_DONE, id) == -1)
+		log_warn("CONF_DONE");
+}
+
 static void
 on_conf_commit(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	self.role->conf_commit(arg);
 	if (!self.serving)
 		first_commit();
+	else
+		conf_done(ipc, m->id);
 }
 
 static void
 on_conf_abort(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	self.role->conf_begin(arg);
+	conf_done(ipc, m->id);
 }
 
 static void

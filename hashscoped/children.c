@@ -173,6 +173,14 @@ on_prepared(struct ipc *ipc, struct msg_in *m, void *arg)
 }
 
 static void
+on_conf_done(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct child *c = arg;
+
+	reload_on_done(c->sup, c, m->id);
+}
+
+static void
 introduce_two(struct child *a, struct child *b)
 {
 	struct mbuf body;
@@ -211,7 +219,9 @@ introduce(struct supervisor *sup, struct child *c)
 			continue;
 		a = child_by_role(sup, pairs[i].a);
 		b = child_by_role(sup, pairs[i].b);
-		if (a->state == CHILD_READY && b->state == CHILD_READY)
+		/* One may have died, which SIGCHLD has yet to tell. */
+		if (a->state == CHILD_READY && a->ipc != NULL &&
+		    b->state == CHILD_READY && b->ipc != NULL)
 			introduce_two(a, b);
 	}
 }
@@ -225,6 +235,8 @@ on_ready(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "READY twice");
 		return;
 	}
+	if (c->reaped)
+		return;
 	c->state = CHILD_READY;
 	log_debug("%s is ready, pid %d", c->name, (int)c->pid);
 	introduce(c->sup, c);
@@ -262,7 +274,7 @@ on_channel_end(struct ipc *ipc, int err, void *arg)
 	if (c->ipc == ipc)
 		c->ipc = NULL;
 	ipc_free(ipc);
-	if (c->pid > 0 && !c->sup->stopping)
+	if (c->pid > 0 && !c->reaped && !c->sup->stopping)
 		kill(c->pid, SIGKILL);
 }
 
@@ -281,6 +293,7 @@ static const struct ipc_handler handlers[] = {
 	{ MSG_LOG, on_log },
 	{ MSG_READY, on_ready },
 	{ MSG_CONF_PREPARED, on_prepared },
+	{ MSG_CONF_DONE, on_conf_done },
 	{ MSG_HOLD_LATE, on_hold_late },
 	{ MSG_REQ_PROCESSES, request_on_processes },
 	{ MSG_REQ_CONFIG, request_on_config },
@@ -374,6 +387,7 @@ child_start(struct child *c)
 		start_later(c);
 		return;
 	}
+	c->reaped = false;
 	c->started_ms = now_ms();
 	c->state = CHILD_STARTING;
 	c->ipc = ipc_new(sup->base, fds[0], ROLE_SUPERVISOR, c->role, &ops, c);
@@ -448,6 +462,7 @@ child_gone(struct child *c, int status)
 	struct supervisor *sup = c->sup;
 
 	describe_exit(c, status);
+	c->reaped = true;
 	/* Its last words may still be in the channel. */
 	if (c->ipc != NULL)
 		ipc_poll(c->ipc, 1000);

@@ -26,6 +26,7 @@
 #include "hashscoped/supervisor.h"
 
 #define RELOAD_SECONDS  10
+#define DONE_SECONDS    3 /* for everybody to apply it, or to forget it */
 #define RELOAD_TEXT_MAX (1024u * 1024u)
 #define NOBODY          65534u
 
@@ -38,7 +39,10 @@ struct reload {
 	struct event *ev;
 	struct event *timer;
 	struct config *next;
-	unsigned waiting; /* children that have not said PREPARED */
+	unsigned waiting; /* children that have not said PREPARED, or DONE */
+	bool concluding;  /* decided; everybody is told */
+	bool ok;
+	char why[512];
 };
 
 struct config *
@@ -70,34 +74,21 @@ conf_load(const char *path, bool must_exist, char **env,
 static int
 ask_open(void *arg, const char *path, char *why, size_t whylen)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	char text[256];
-	struct iovec iov = { text, sizeof(text) - 1 };
-	struct msghdr mh = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
-	struct cmsghdr *c;
 	int sock = *(int *)arg, fd;
+	char text[256];
 	ssize_t n;
 
-	if (send(sock, path, strlen(path), MSG_NOSIGNAL) < 0)
+	if (ipc_send_fd(sock, path, strlen(path), -1, 0) < 0)
 		return -1;
-	n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	n = ipc_recv_fd(sock, text, sizeof(text) - 1, &fd, 0);
 	if (n <= 0) {
 		errno = EPIPE;
 		return -1;
 	}
-	c = CMSG_FIRSTHDR(&mh);
-	if (c != NULL && c->cmsg_type == SCM_RIGHTS) {
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (fd != -1)
 		return fd;
-	}
 	text[n] = '\0';
-	/* "E<errno>" or the text of the check. */
+	/* "E<errno>" or "T" and the text of the check. */
 	if (text[0] == 'E')
 		errno = atoi(text + 1);
 	else
@@ -185,27 +176,61 @@ reload_free(struct supervisor *sup)
 	sup->reload = NULL;
 }
 
+/* Everybody has come to its end, or is not waited for any longer. */
+static void
+conclude(struct supervisor *sup)
+{
+	struct reload r = *sup->reload;
+
+	for (unsigned i = 0; i < CHILDREN; i++)
+		sup->child[i].conf_pending = false;
+	/* All of it is over before anybody hears so. */
+	reload_free(sup);
+	if (r.ok)
+		log_info("%s", r.why);
+	else
+		log_warnx("reload refused, all stays as it was: %s", r.why);
+	notify_send("READY=1\nSTATUS=%s", r.ok ? "reloaded" : "reload refused");
+	if (r.requester != 0)
+		request_reply(sup, r.requester, r.ok, r.why);
+}
+
+/* Tells whoever was asked what has been decided. */
+static void
+decide(struct supervisor *sup, bool ok, const char *why)
+{
+	struct timeval tv = { DONE_SECONDS, 0 };
+	struct reload *r = sup->reload;
+
+	r->concluding = true;
+	r->ok = ok;
+	snprintf(r->why, sizeof(r->why), "%s", why);
+	r->waiting = 0;
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &sup->child[i];
+
+		if (!c->conf_pending)
+			continue;
+		c->conf_pending = c->ipc != NULL &&
+		    ipc_send_empty(c->ipc,
+			ok ? MSG_CONF_COMMIT : MSG_CONF_ABORT, r->serial) == 0;
+		r->waiting += c->conf_pending;
+	}
+	if (r->timer != NULL)
+		event_add(r->timer, &tv);
+}
+
 static void
 refuse(struct supervisor *sup, const char *why)
 {
 	struct reload *r = sup->reload;
-	uint32_t requester = r->requester;
 
-	log_warnx("reload refused, all stays as it was: %s", why);
-	for (unsigned i = 0; i < CHILDREN; i++) {
-		struct child *c = &sup->child[i];
-
-		if (c->conf_pending && c->ipc != NULL)
-			ipc_send_empty(c->ipc, MSG_CONF_ABORT, r->serial);
-		c->conf_pending = 0;
-	}
 	if (r->pid > 0)
 		kill(r->pid, SIGKILL);
+	decide(sup, false, why);
 	ports_keep(sup, sup->conf);
-	reload_free(sup);
-	notify_send("READY=1\nSTATUS=reload refused");
-	if (requester != 0)
-		request_reply(sup, requester, false, why);
+	if (r->waiting == 0)
+		conclude(sup);
 }
 
 static void
@@ -213,24 +238,20 @@ on_reload_timeout(evutil_socket_t fd, short what, void *arg)
 {
 	struct supervisor *sup = arg;
 
-	refuse(sup,
-	    sup->reload->pid > 0 ? "parsing took too long" :
-				   "a process did not answer in time");
+	if (sup->reload->concluding)
+		conclude(sup);
+	else
+		refuse(sup,
+		    sup->reload->pid > 0 ? "parsing took too long" :
+					   "a process did not answer in time");
 }
 
 /* The parser wants a file. */
 static void
 on_ask(evutil_socket_t sock, short what, void *arg)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
 	struct supervisor *sup = arg;
-	char path[CONF_NAME_LEN + 1], why[200] = "", text[256];
-	struct iovec iov = { text, 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
+	char path[CONF_NAME_LEN + 1], why[200] = "", text[256] = "F";
 	ssize_t n;
 	int fd;
 
@@ -241,23 +262,11 @@ on_ask(evutil_socket_t sock, short what, void *arg)
 	}
 	path[n] = '\0';
 	fd = conf_open_checked(NULL, path, why, sizeof(why));
-	if (fd != -1) {
-		text[0] = 'F';
-		memset(&control, 0, sizeof(control));
-		mh.msg_control = control.space;
-		mh.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	} else if (why[0] != '\0') {
-		iov.iov_len = (size_t)snprintf(text, sizeof(text), "T%s", why);
-	} else {
-		iov.iov_len = (size_t)snprintf(text, sizeof(text), "E%d",
-		    errno);
-	}
-	if (sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (fd == -1 && why[0] != '\0')
+		snprintf(text, sizeof(text), "T%s", why);
+	else if (fd == -1)
+		snprintf(text, sizeof(text), "E%d", errno);
+	if (ipc_send_fd(sock, text, strlen(text), fd, MSG_DONTWAIT) < 0)
 		log_warn("reload: answering the parser");
 	if (fd != -1)
 		close(fd);
@@ -284,27 +293,10 @@ read_text(int fd, size_t *len)
 	return text;
 }
 
+/* Those that were started meanwhile, with the old. */
 static void
-apply(struct supervisor *sup)
+tell_the_others(struct supervisor *sup)
 {
-	struct reload *r = sup->reload;
-	struct config *old = sup->conf;
-	uint32_t requester = r->requester;
-
-	for (unsigned i = 0; i < CHILDREN; i++) {
-		struct child *c = &sup->child[i];
-
-		if (c->conf_pending && c->ipc != NULL)
-			ipc_send_empty(c->ipc, MSG_CONF_COMMIT, r->serial);
-	}
-	sup->conf = r->next;
-	r->next = NULL;
-	/* The places stay: they need a restart. */
-	memcpy(sup->conf->state_dir, old->state_dir, sizeof(old->state_dir));
-	memcpy(sup->conf->run_dir, old->run_dir, sizeof(old->run_dir));
-	sup->conf->capture.off = old->capture.off;
-	sup->conf->tap_ring = old->tap_ring;
-	/* Started meanwhile, with the old. */
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &sup->child[i];
 
@@ -312,8 +304,24 @@ apply(struct supervisor *sup)
 		    c->role != ROLE_RESOLVER &&
 		    conf_send(sup, c, sup->conf, 0) == -1)
 			log_warnx("%s does not listen", c->name);
-		c->conf_pending = 0;
 	}
+}
+
+static void
+apply(struct supervisor *sup)
+{
+	struct reload *r = sup->reload;
+	struct config *old = sup->conf;
+
+	sup->conf = r->next;
+	r->next = NULL;
+	/* The places stay: they need a restart. */
+	memcpy(sup->conf->state_dir, old->state_dir, sizeof(old->state_dir));
+	memcpy(sup->conf->run_dir, old->run_dir, sizeof(old->run_dir));
+	sup->conf->capture.off = old->capture.off;
+	sup->conf->tap_ring = old->tap_ring;
+	tell_the_others(sup);
+	decide(sup, true, "reloaded");
 	ports_keep(sup, sup->conf);
 	logger_set_json(sup->conf->log_json);
 	if (sup->verbose)
@@ -324,11 +332,8 @@ apply(struct supervisor *sup)
 		children_log_level(sup);
 	}
 	conf_free(old);
-	reload_free(sup);
-	log_info("reloaded");
-	notify_send("READY=1\nSTATUS=reloaded");
-	if (requester != 0)
-		request_reply(sup, requester, true, "reloaded");
+	if (r->waiting == 0)
+		conclude(sup);
 }
 
 static void
@@ -353,7 +358,7 @@ prepare(struct supervisor *sup)
 		if (c->role == ROLE_RESOLVER || c->ipc == NULL ||
 		    c->state == CHILD_STOPPED || c->state == CHILD_DOWN)
 			continue;
-		c->conf_pending = 1;
+		c->conf_pending = true;
 		r->waiting++;
 		if (conf_send(sup, c, r->next, r->serial) == -1) {
 			snprintf(why, sizeof(why), "%s does not listen",
@@ -366,25 +371,43 @@ prepare(struct supervisor *sup)
 		apply(sup);
 }
 
+static bool
+is_awaited(const struct supervisor *sup, const struct child *c, uint32_t serial,
+    bool concluding)
+{
+	const struct reload *r = sup->reload;
+
+	return r != NULL && r->serial == serial && c->conf_pending &&
+	    r->concluding == concluding;
+}
+
 void
 reload_on_prepared(struct supervisor *sup, struct child *c, uint32_t serial,
     bool ok, const char *why)
 {
 	char text[512];
 
-	if (sup->reload == NULL || sup->reload->serial != serial ||
-	    c->conf_pending != 1)
+	if (!is_awaited(sup, c, serial, false))
 		return;
 	if (!ok) {
 		snprintf(text, sizeof(text), "%s: %s", c->name, why);
 		refuse(sup, text);
-		return;
-	}
-	c->conf_pending = 2;
-	if (--sup->reload->waiting == 0)
+	} else if (--sup->reload->waiting == 0) {
 		apply(sup);
+	}
 }
 
+void
+reload_on_done(struct supervisor *sup, struct child *c, uint32_t serial)
+{
+	if (!is_awaited(sup, c, serial, true))
+		return;
+	c->conf_pending = false;
+	if (--sup->reload->waiting == 0)
+		conclude(sup);
+}
+
+/* Its successor is given what is decided. */
 void
 reload_on_child_gone(struct supervisor *sup, struct child *c)
 {
@@ -392,6 +415,11 @@ reload_on_child_gone(struct supervisor *sup, struct child *c)
 
 	if (sup->reload == NULL || !c->conf_pending)
 		return;
+	if (sup->reload->concluding) {
+		reload_on_done(sup, c, sup->reload->serial);
+		return;
+	}
+	c->conf_pending = false;
 	snprintf(text, sizeof(text), "%s ended while it was asked", c->name);
 	refuse(sup, text);
 }

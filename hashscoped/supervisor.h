@@ -45,14 +45,15 @@ struct child {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
+	bool reaped; /* pid may be somebody else's by now */
 	uint32_t generation;
-	struct ipc *ipc;
+	struct ipc *ipc;     /* NULL once either end is closed */
 	struct event *timer; /* until it is started again */
 	unsigned backoff_ms;
 	uint64_t started_ms;
 	uint64_t logs_dropped;
 	char last_exit[64];
-	int conf_pending; /* 1: PREPARED is awaited for a reload */
+	bool conf_pending; /* a reload waits for its PREPARED, or its DONE */
 };
 
 #define CHILDREN 6
@@ -136,6 +137,7 @@ bool group_id(const char *name, gid_t *);
 void reload_begin(struct supervisor *, uint32_t requester);
 void reload_on_prepared(struct supervisor *, struct child *, uint32_t serial,
     bool ok, const char *why);
+void reload_on_done(struct supervisor *, struct child *, uint32_t serial);
 void reload_on_child_gone(struct supervisor *, struct child *);
 bool reload_on_exit(struct supervisor *, pid_t, int status);
 /* Reads file and environment; NULL when there were errors. */
