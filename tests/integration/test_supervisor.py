@@ -32,9 +32,9 @@ USERS = [pytest.param(None, id="as we are"),
              not ROOT, reason="we are one"))]
 
 
-def whole(box, **kw):
+def whole(box, body="", **kw):
     """A box with every child there and introduced."""
-    b = box(args=["-v"], capture=True, **kw)
+    b = box(body, args=["-v"], capture=True, **kw)
     for name in ("relayd", "resolver", "captured", "control", "query-page",
                  "query-search"):
         b.hsd.wait_log(f"{name} is ready")
@@ -207,6 +207,49 @@ def test_relayd_is_killed(box):
                 assert rig.recv_end(s)[0] == b""
                 s.close()
         pairs = pairs[-1:]
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root")
+def test_a_channel_that_ends_while_another_is_introduced(box):
+    """The supervisor learns of both in one pass; SIGCHLD comes later."""
+    b = whole(box, body="tap { ring 256M }")
+    for _ in range(3):
+        children = b.hsd.children()
+        relayd, resolver = children["relayd"], children["resolver"]
+        os.kill(relayd, signal.SIGKILL)
+        hs.wait_for(lambda: b.relayd != relayd, "another relayd")
+        relayd = b.relayd
+        # It has been told to start, and makes its ring.
+        hs.wait_for(lambda: int(rig.proc_status(relayd).get(
+            "VmRSS", "0 kB").split()[0]) > 30000, "a part of the ring")
+        with rig.stopped(b.hsd.pid):
+            early = rig.proc_status(relayd)["Seccomp"] == "0"
+            with rig.foreign_socket(resolver, 3) as channel:
+                channel.shutdown(socket.SHUT_RDWR)
+            hs.wait_for(lambda: (rig.proc_status(relayd)["Seccomp"],
+                                 rig.proc_status(relayd)["State"][0]) ==
+                        ("2", "S"), "its READY")
+        hs.wait_for(lambda: rig.gone(resolver), "the end of the resolver")
+        hs.wait_for(lambda: b.hsd.children().get("resolver", resolver)
+                    != resolver or not b.hsd.alive(), "another resolver")
+        assert b.hsd.alive(), b.hsd.log()[-5:]
+        b.settled(b.pair())
+        if early:
+            return
+    pytest.skip("relayd was too fast")
+
+
+def test_all_die_at_once(box):
+    """While the supervisor does not look."""
+    b = whole(box, body="timers { restart-min 1ms  restart-max 1ms }")
+    for i in range(3):
+        before = b.hsd.children()
+        with rig.stopped(b.hsd.pid):
+            for pid in before.values():
+                os.kill(pid, signal.SIGKILL)
+        for name in CHILDREN:
+            b.hsd.wait_log(f"{name.replace(' ', '-')} is ready", i + 2)
+        b.settled(b.pair())
 
 
 def test_a_crash_loop_backs_off(box):
