@@ -169,12 +169,11 @@ def test_floor_slow_reader(floor, pool):
 def test_floor_no_pool(floor, pool):
     """A pool that refuses is told to the miner, and the floor goes on."""
     pool.close()
-    with socket.create_connection(("127.0.0.1", floor), 10) as miner:
+    for _ in range(2):
+        # On a busy machine the reset is there before connect() returns.
         with pytest.raises(ConnectionResetError):
-            miner.recv(1)
-    with socket.create_connection(("127.0.0.1", floor), 10) as miner:
-        with pytest.raises(ConnectionResetError):
-            miner.recv(1)
+            with socket.create_connection(("127.0.0.1", floor), 10) as miner:
+                miner.recv(1)
 
 
 def test_load_says_what_broke(pool):

@@ -80,7 +80,11 @@ class Ctl:
 def live(box, spawn):
     """A box that captures, its hashscopectl."""
     b = box(capture=True, body="limits { session-buffer 1M }")
-    return b, Ctl(b.hsd, spawn)
+    ctl = Ctl(b.hsd, spawn)
+    # The relay is ready before the others are.
+    hs.wait_for(lambda: ctl.run("show", "summary").returncode == 0,
+                "a captured that answers")
+    return b, ctl
 
 
 def handshake(pair, agent="cgminer/4.12", worker="farm.7"):

@@ -71,6 +71,8 @@ fresh_tree()
 	rm -rf --one-file-system "${place:?}/$1"
 	cp -a "$place/base" "$place/$1"
 	cp -L /etc/resolv.conf "$place/$1/etc/resolv.conf"
+	printf '%s\n' '127.0.0.1 localhost pool.test' '::1 localhost' \
+	    >"$place/$1/etc/hosts"
 }
 
 bootstrap()
@@ -113,8 +115,11 @@ newcomer_sees()
 
 in_newcomer()
 {
-	unshare --mount --pid --fork --kill-child \
-	    chroot "$place/newcomer" /bin/bash -c '
+	# Its root has to be a mount, for tests that unshare in turn.
+	unshare --mount --pid --fork --kill-child /bin/bash -c '
+		mount --bind "$1" "$1"
+		exec chroot "$1" /bin/bash -c "$2" - "$3"' - \
+	    "$place/newcomer" '
 		mount -t proc proc /proc
 		mount -t sysfs -o ro sysfs /sys
 		mount -t tmpfs tmpfs /run
@@ -122,7 +127,7 @@ in_newcomer()
 		mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 		mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
 		rm -f /dev/ptmx && ln -s pts/ptmx /dev/ptmx
-		cd /root/hashscope && eval "$1"' - "$1"
+		cd /root/hashscope && eval "$1"' "$1"
 }
 
 newcomer()
@@ -203,7 +208,6 @@ boot()
 	    { tail -n 20 "$place/boot.log" >&2; fail "packages"; }
 	make --no-print-directory install B="$build" \
 	    DESTDIR="$place/booted" >>"$place/boot.log"
-	echo '127.0.0.1 localhost pool.test' >"$place/booted/etc/hosts"
 	cp "$build/sim/pool" "$build/sim/miner" "$place/booted/usr/local/bin"
 	# Debian 12's nspawn does not know Landlock's calls.
 	systemd-nspawn -q -b -D "$place/booted" --private-network \
