@@ -119,7 +119,8 @@ send_capture(struct child *c, const struct config *conf, struct mbuf *body)
 	snprintf(cc.dir, sizeof(cc.dir), "%s", conf->state_dir);
 	cc.messages = conf->capture.messages;
 	cc.per_session = conf->capture.per_session;
-	cc.age_s = conf->capture.age_ms / 1000;
+	/* Less than a second is not "no bound". */
+	cc.age_s = (conf->capture.age_ms + 999) / 1000;
 	cc.size_bytes = conf->capture.size;
 	cc.reserve_bytes = RESERVE_BYTES;
 	cc.redact = conf->capture.redact;
