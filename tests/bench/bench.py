@@ -12,6 +12,7 @@ as the options, HS_BUILD is where the programs are."""
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import resource
@@ -189,7 +190,7 @@ class Bench:
             raise RuntimeError(out.stderr.decode().strip() or f"exit {out.returncode}")
         return json.loads(out.stdout)
 
-    def wait_committed(self, t, want):
+    def wait_committed(self, t, want, stall=COMMIT_STALL_S):
         """Until `want` messages are in the store or no more come; returns
         the counts and when the last ones were seen."""
         last, moved = None, time.monotonic_ns()
@@ -198,13 +199,15 @@ class Bench:
             now = time.monotonic_ns()
             if counts[0] != last:
                 last, moved = counts[0], now
-            if counts[0] >= want or now - moved > COMMIT_STALL_S * 10**9:
+            if counts[0] >= want or now - moved > stall * 10**9:
                 return counts, moved
             time.sleep(0.05)
 
     def run_committed(self, t, test):
         """Every line that the pool saw must be in the store, once."""
-        before, lines = t.capture_counts(), self.pool.lines()
+        # What the test before left is committed 200 ms after it was seen.
+        before, _ = self.wait_committed(t, math.inf, 0.6)
+        lines = self.pool.lines()
         disk, busy = tg.write_bytes(t.other_pids()), tg.cpu_ns(t.other_pids())
         result = self.run_load(t, test)
         lines = self.pool.lines() - lines
