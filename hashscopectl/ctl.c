@@ -22,6 +22,7 @@ static int (*const commands[ACT_MAX])(struct ctl *) = {
 	[ACT_DRAIN] = act_drain,
 	[ACT_RELOAD] = act_reload,
 	[ACT_LOG] = act_log,
+	[ACT_VERIFY] = verify,
 };
 
 int
@@ -91,15 +92,17 @@ print_help(const struct grammar_error *err)
 static int
 run(struct ctl *c, const char *path, bool json, int64_t now)
 {
+	bool offline = c->cmd.action == ACT_VERIFY;
 	int code;
 
-	if (client_open(&c->client, path) == -1)
+	if (!offline && client_open(&c->client, path) == -1)
 		return ctl_away(c);
 	output_init(&c->out, json, now);
 	code = commands[c->cmd.action](c);
 	if (output_finish(&c->out) == -1 && code == EXIT_OK)
 		code = ctl_no("stdout does not take what is written");
-	client_close(&c->client);
+	if (!offline)
+		client_close(&c->client);
 	return code;
 }
 

@@ -59,5 +59,7 @@ int act_disconnect(struct ctl *);
 int act_drain(struct ctl *);
 int act_reload(struct ctl *);
 int act_log(struct ctl *);
+/* Without HashScope. */
+int verify(struct ctl *);
 
 #endif

@@ -20,6 +20,7 @@ enum arg {
 	ARG_WORD,
 	ARG_TEXT,
 	ARG_TIME,
+	ARG_FILE,
 	ARG_MAX
 };
 
@@ -38,7 +39,9 @@ enum set {
 	SET_POS,
 	SET_LIMIT,
 	SET_SECONDS,
-	SET_VERBOSE
+	SET_VERBOSE,
+	SET_FILE,
+	SET_DISPUTED
 };
 
 struct word {
@@ -66,6 +69,7 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_WORD] = "NAME",
 	[ARG_TEXT] = "WORD",
 	[ARG_TIME] = "TIME",
+	[ARG_FILE] = "FILE",
 };
 
 static const char *const arg_wants[ARG_MAX] = {
@@ -79,10 +83,12 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_TEXT] = "text of 1 to 255 bytes",
 	[ARG_TIME] = "a time: 2026-11-21T12:00:00Z, 12:00, or 10m for ten "
 		     "minutes ago",
+	[ARG_FILE] = "a file's name of 1 to 4095 bytes",
 };
 
 static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
-    p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_drain, p_log, p_help;
+    p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_drain, p_log, p_verify,
+    p_help;
 
 static const struct place p_session = {
 	.words =
@@ -114,6 +120,8 @@ static const struct word w_top[] = {
 	    "read the configuration again" },
 	{ "log", ARG_NONE, SET_ACTION, ACT_LOG, &p_log,
 	    "how much is logged" },
+	{ "verify", ARG_NONE, SET_ACTION, ACT_VERIFY, &p_verify,
+	    "check the shares in a file, without HashScope" },
 	{ "help", ARG_NONE, SET_ACTION, ACT_HELP, &p_help,
 	    "this; at the end of a line, what may follow there" },
 	{ 0 },
@@ -226,6 +234,19 @@ static const struct word w_log[] = {
 	{ 0 },
 };
 static const struct place p_log = { w_log, NULL, false };
+
+static const struct word w_verified[] = {
+	{ "disputed", ARG_NONE, SET_DISPUTED, 0, NULL,
+	    "list only those where the pool says otherwise" },
+	{ 0 },
+};
+static const struct place p_verified = { w_verified, NULL, true };
+static const struct word w_verify[] = {
+	{ NULL, ARG_FILE, SET_FILE, 0, &p_verified,
+	    "a transcript, messages of HashScope, pcap or pcapng" },
+	{ 0 },
+};
+static const struct place p_verify = { w_verify, NULL, false };
 /* clang-format on */
 
 /* --- words --- */
@@ -405,6 +426,12 @@ apply(struct command *c, const struct word *w, const char *arg, int64_t now)
 		break;
 	case SET_VERBOSE:
 		c->verbose = w->value != 0;
+		break;
+	case SET_FILE:
+		r = bounded_text(arg, c->file, sizeof(c->file));
+		break;
+	case SET_DISPUTED:
+		c->disputed = true;
 		break;
 	}
 	return r;

@@ -26,8 +26,11 @@ enum action {
 	ACT_DRAIN,
 	ACT_RELOAD,
 	ACT_LOG,
+	ACT_VERIFY,
 	ACT_MAX
 };
+
+#define COMMAND_FILE     4096 /* bytes of a path, with NUL */
 
 /* What relayd takes for: as long as the configuration says. */
 #define DRAIN_CONFIGURED UINT32_MAX
@@ -38,6 +41,8 @@ struct command {
 	char session[SESSION_TEXT]; /* an id or its beginning; "" none */
 	uint32_t drain_ms;
 	bool verbose;
+	char file[COMMAND_FILE];
+	bool disputed; /* only shares that are */
 };
 
 /* What can be said at a place; a table of grammar.c. */

@@ -65,6 +65,8 @@ const struct writer *writer_json(void);
 
 /* To stdout; colour when that is a terminal and NO_COLOR is not set. */
 void output_init(struct output *, bool json, int64_t now_us);
+/* Prints the object in o->json, safe for a terminal. */
+void output_object(struct output *);
 /* 0, or -1 when stdout took not everything. */
 int output_finish(struct output *);
 

@@ -11,8 +11,8 @@
  * Prints the object.  DEL and the control characters U+0080…U+009F, which
  * JSON allows and terminals obey, are escaped; they are inside strings.
  */
-static void
-emit(struct output *o)
+void
+output_object(struct output *o)
 {
 	const char *text;
 	size_t len, i;
@@ -59,7 +59,7 @@ item(struct output *o)
 static void
 item_end(struct output *o)
 {
-	emit(o);
+	output_object(o);
 	if (o->listing == LIST_MONITOR)
 		fputc('\n', o->fp);
 }
@@ -107,7 +107,7 @@ end(struct output *o)
 static void
 one_end(struct output *o)
 {
-	emit(o);
+	output_object(o);
 	fputc('\n', o->fp);
 }
 

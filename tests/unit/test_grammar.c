@@ -53,6 +53,8 @@ test_actions(void **state)
 		{ "reload", ACT_RELOAD },
 		{ "log verbose", ACT_LOG },
 		{ "log brief", ACT_LOG },
+		{ "verify capture.pcap", ACT_VERIFY },
+		{ "v ./help disp", ACT_VERIFY },
 		/* Prefixes, as short as they tell words apart. */
 		{ "s su", ACT_SUMMARY },
 		{ "sh p", ACT_PROCESSES },
@@ -112,6 +114,8 @@ test_errors(void **state)
 		{ "log", 1, "not complete", true },
 		{ "log loud", 1, "not understood", true },
 		{ "reload now", 1, "nothing more", false },
+		{ "verify", 1, "not complete", true },
+		{ "verify f all", 2, "not understood", true },
 	};
 	struct grammar_error err;
 	struct command c;
