@@ -454,6 +454,18 @@ jtree_str(const struct jtree *t, uint32_t node, char *dst, size_t cap)
 	return (long)n;
 }
 
+long
+jtree_name(const struct jtree *t, uint32_t node, char *dst, size_t cap)
+{
+	const struct jnode *v = at(t, node);
+
+	if (v->type != J_NUMBER || v->len >= cap)
+		return jtree_str(t, node, dst, cap);
+	memcpy(dst, t->text + v->start, v->len);
+	dst[v->len] = '\0';
+	return (long)v->len;
+}
+
 bool
 jtree_equals(const struct jtree *t, uint32_t node, const char *want)
 {

@@ -77,6 +77,11 @@ const char *jtree_raw(const struct jtree *, uint32_t node, size_t *len);
  * or does not fit (dst is then "").
  */
 long jtree_str(const struct jtree *, uint32_t node, char *dst, size_t cap);
+/*
+ * A name: a string as jtree_str() gives it, or a number as it is written.
+ * Its length; -1 if it is neither or does not fit.
+ */
+long jtree_name(const struct jtree *, uint32_t node, char *dst, size_t cap);
 /* The bytes of a string without escapes, in the text; NULL of all others. */
 const char *jtree_plain(const struct jtree *, uint32_t node, size_t *len);
 /* Is it a string that says this? */

@@ -52,22 +52,6 @@ verify_hash(const void *data, size_t len)
 	return h;
 }
 
-long
-verify_name(const struct jtree *t, uint32_t node, char *dst, size_t cap)
-{
-	size_t len;
-	const char *raw;
-
-	if (!jtree_is(t, node, J_NUMBER))
-		return jtree_str(t, node, dst, cap);
-	raw = jtree_raw(t, node, &len);
-	if (len >= cap)
-		return -1;
-	memcpy(dst, raw, len);
-	dst[len] = '\0';
-	return (long)len;
-}
-
 /* --- extranonce --- */
 
 const struct verify_en *
@@ -307,7 +291,7 @@ verify_notify(struct verify *v, const struct jtree *t, uint32_t params,
 {
 	struct work_job *job = work_take(v->store, t, params);
 	char id[WORK_ID_MAX + 1];
-	long len = verify_name(t, jtree_item(t, params, 0), id, sizeof(id));
+	long len = jtree_name(t, jtree_item(t, params, 0), id, sizeof(id));
 	size_t n = len < 0 ? 0 : (size_t)len;
 
 	v->generation++;
@@ -368,7 +352,7 @@ verify_authorize(struct verify *v, const struct jtree *t, uint32_t params,
     uint64_t id_hash)
 {
 	char name[4 * STRATUM_TEXT_MAX];
-	long len = verify_name(t, jtree_item(t, params, 0), name, sizeof(name));
+	long len = jtree_name(t, jtree_item(t, params, 0), name, sizeof(name));
 	uint64_t h;
 	struct verify_worker *w;
 

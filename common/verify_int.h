@@ -89,9 +89,6 @@ struct verify {
 
 /* FNV-1a, for ids and names. */
 uint64_t verify_hash(const void *, size_t);
-/* A job's id, or a worker's name: a string, or a number as it is written.
- * Its length; -1 if it is neither or does not fit. */
-long verify_name(const struct jtree *, uint32_t node, char *dst, size_t cap);
 /* By serial; NULL if it is not kept any more. */
 const struct verify_en *verify_en_find(const struct verify *, uint32_t serial);
 /* The newest job of this id before number `end`, or -1. */

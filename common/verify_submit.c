@@ -273,7 +273,7 @@ static uint64_t
 take_worker(const struct jtree *t, uint32_t node, struct verify_share *s)
 {
 	char name[4 * STRATUM_TEXT_MAX];
-	long n = verify_name(t, node, name, sizeof(name));
+	long n = jtree_name(t, node, name, sizeof(name));
 
 	if (n <= 0)
 		return 0;
@@ -285,7 +285,7 @@ take_worker(const struct jtree *t, uint32_t node, struct verify_share *s)
 static int
 take_job(const struct jtree *t, const uint32_t p[6], struct verify_share *s)
 {
-	if (verify_name(t, p[P_JOB], s->job_id, sizeof(s->job_id)) < 0)
+	if (jtree_name(t, p[P_JOB], s->job_id, sizeof(s->job_id)) < 0)
 		return malformed(s, P_JOB);
 	return 0;
 }

@@ -155,18 +155,9 @@ struct notify {
 static int
 take_id(struct notify *n)
 {
-	const char *raw;
 	long len;
 
-	if (jtree_is(n->t, n->p[P_ID], J_NUMBER)) {
-		raw = jtree_raw(n->t, n->p[P_ID], &n->id_len);
-		if (n->id_len > WORK_ID_MAX)
-			return -1;
-		memcpy(n->id, raw, n->id_len);
-		n->id[n->id_len] = '\0';
-		return 0;
-	}
-	len = jtree_str(n->t, n->p[P_ID], n->id, sizeof(n->id));
+	len = jtree_name(n->t, n->p[P_ID], n->id, sizeof(n->id));
 	n->id_len = len < 0 ? 0 : (size_t)len;
 	return len < 0 ? -1 : 0;
 }
