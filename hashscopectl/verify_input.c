@@ -92,8 +92,7 @@ int
 source_rewind(struct input *in)
 {
 	if (lseek(in->fd, 0, SEEK_SET) == -1)
-		return input_fail(in, "", 0,
-		    "messages are read twice: not from a pipe");
+		return input_fail(in, "", 0, "%s", strerror(errno));
 	in->at = in->len = 0;
 	in->off = 0;
 	in->line = 1;

@@ -439,6 +439,10 @@ read_messages(struct reader *r)
 	int seen, n;
 	char saved[INPUT_ERROR];
 
+	if (lseek(r->in->fd, 0, SEEK_CUR) == -1)
+		return input_fail(r->in, "", 0,
+		    "messages are read twice: not from a pipe");
+
 	/* What is before an error is handed over all the same. */
 	if ((seen = look_through(r)) == -1) {
 		memcpy(saved, r->in->error, sizeof(saved));

@@ -488,11 +488,12 @@ static void
 take_syn(struct flow *f, const struct segment *s)
 {
 	unsigned side = f->side;
-	struct half *h = &f->half[side];
+	struct half *h = &f->half[side], *other = &f->half[!side];
+	bool first = !(s->flags & TCP_ACK); /* of a connection */
 
 	if (h->begun && h->base == s->seq + 1 && !f->over)
 		return; /* once more */
-	if (f->over || (h->begun && !(s->flags & TCP_ACK))) {
+	if (f->over || (first && (h->begun || other->cut.off > 0))) {
 		renew(f);
 		f->side = side;
 	}

@@ -253,6 +253,20 @@ def test_objects_of_the_monitor(mined, tmp_path):
     assert verify(path, 0)["summary"] == verify(want, 0)["summary"]
 
 
+def test_pipes(build, tmp_path):
+    """What is read once may come from a pipe, messages may not."""
+    def piped(text):
+        return subprocess.run(
+            [cap.CTL, "verify", "/dev/stdin"], input=text, text=True,
+            capture_output=True, timeout=hs.DEADLINE)
+    done = piped(hs.TRANSCRIPT.read_text())
+    assert done.returncode == 0
+    assert "189 of 189" in done.stdout
+    done = piped('{"id":"1","raw":"x"}\n')
+    assert done.returncode == 1
+    assert "not from a pipe" in done.stderr
+
+
 # --- packets ---
 
 SYN, FIN, ACK, PSH = 2, 1, 16, 8
