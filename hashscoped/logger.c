@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,4 +274,20 @@ logger_write(enum log_level level, const char *process, pid_t pid,
 	}
 	append(line, n);
 	flush_buffer();
+}
+
+void
+logger_finish(unsigned ms)
+{
+	uint64_t end = now_ms() + ms, now;
+	struct pollfd p = { .fd = logger.fd, .events = POLLOUT };
+
+	for (;;) {
+		catch_up();
+		now = now_ms();
+		if (logger.len == 0 || now >= end ||
+		    poll(&p, 1, (int)(end - now)) <= 0 ||
+		    (p.revents & (POLLERR | POLLNVAL)))
+			return;
+	}
 }

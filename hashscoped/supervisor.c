@@ -22,6 +22,7 @@
 #include "hashscoped/supervisor.h"
 
 #define STOP_SECONDS 20
+#define LOG_END_MS   1000u
 
 uint64_t
 now_ms(void)
@@ -251,6 +252,7 @@ run(struct supervisor *sup, bool foreground)
 	event_base_dispatch(sup->base);
 	control_socket_close(sup);
 	log_info("ended");
+	logger_finish(LOG_END_MS);
 	return sup->status;
 }
 

@@ -165,6 +165,8 @@ int logger_attach(struct event_base *);
 void logger_write(enum log_level, const char *process, pid_t,
     const uint8_t *session, const char *text);
 uint64_t logger_dropped(void);
+/* At the very end: waits this long for a reader to take what is left. */
+void logger_finish(unsigned ms);
 
 /* --- notify.c --- */
 void notify_init(void);
