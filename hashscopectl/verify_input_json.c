@@ -26,8 +26,9 @@ struct place {
 struct reader {
 	struct input *in;
 	struct jtree *tree;
-	char *text; /* the object, then its raw bytes behind it */
-	size_t len;
+	char *text;  /* the object */
+	char *bytes; /* what it has in a string, which is not longer */
+	size_t len, cap;
 	uint64_t off, line; /* of the object */
 	bool array, first;
 	struct object o;
@@ -81,6 +82,27 @@ next_solid(struct reader *r)
 	return c;
 }
 
+/* Room for one byte more, of an object that is not too long. */
+static int
+make_room(struct reader *r)
+{
+	size_t cap = r->cap == 0 ? 4096 : 2 * r->cap;
+	char *text, *bytes;
+
+	if (r->len < r->cap)
+		return 0;
+	if (r->len >= INPUT_OBJECT)
+		return fail(r, "the object is longer than 4 MiB");
+	if ((text = realloc(r->text, cap)) != NULL)
+		r->text = text;
+	if ((bytes = realloc(r->bytes, cap)) != NULL)
+		r->bytes = bytes;
+	if (text == NULL || bytes == NULL)
+		return fail(r, "out of memory");
+	r->cap = cap;
+	return 0;
+}
+
 /* The rest of an object, behind its brace. */
 static int
 collect(struct reader *r)
@@ -89,12 +111,15 @@ collect(struct reader *r)
 	bool in_string = false, escaped = false;
 	int c;
 
+	r->len = 0;
+	if (make_room(r) == -1)
+		return -1;
 	r->text[0] = '{';
 	for (r->len = 1; depth > 0; r->text[r->len++] = (char)c) {
 		if ((c = next_byte(r)) < 0)
 			return c == -2 ? -1 : fail(r, "the object has no end");
-		if (r->len == INPUT_OBJECT)
-			return fail(r, "the object is longer than 4 MiB");
+		if (make_room(r) == -1)
+			return -1;
 		if (in_string) {
 			in_string = escaped || c != '"';
 			escaped = !escaped && c == '\\';
@@ -241,15 +266,14 @@ read_seconds(struct reader *r, uint64_t *ns)
 static int
 transcript_object(struct reader *r)
 {
-	char *bytes = r->text + INPUT_OBJECT;
-	struct line_chunk c = { .data = bytes };
+	struct line_chunk c = { .data = r->bytes };
 	struct stream *s;
 	long len;
 
 	if (direction(r) == -1 || read_seconds(r, &c.ts_recv) == -1)
 		return -1;
-	if ((len = object_latin1(r->tree, &r->o.bytes, bytes, INPUT_OBJECT)) <
-	    0)
+	len = object_latin1(r->tree, &r->o.bytes, r->bytes, r->cap);
+	if (len < 0)
 		return fail(r, "bytes is missing or not Latin-1");
 	if ((s = find_stream(r)) == NULL)
 		return fail(r, "the session is missing or too long");
@@ -338,23 +362,23 @@ compare_places(const void *a, const void *b)
 }
 
 static long
-message_bytes(struct reader *r, char *dst)
+message_bytes(struct reader *r)
 {
-	long len = object_text(r->tree, &r->o.raw, dst, INPUT_OBJECT);
+	long len = object_text(r->tree, &r->o.raw, r->bytes, r->cap);
 
 	if (len < 0 || object_equals(&r->o.raw_encoding, "utf8"))
 		return len;
 	if (object_equals(&r->o.raw_encoding, "base64"))
-		return object_base64(dst, (size_t)len);
+		return object_base64(r->bytes, (size_t)len);
 	return -1;
 }
 
 static int
 message_object(struct reader *r)
 {
-	char *bytes = r->text + INPUT_OBJECT, name[INPUT_NAME];
+	char name[INPUT_NAME];
 	struct input_line l = { .session = name,
-		.data = (const uint8_t *)bytes,
+		.data = (const uint8_t *)r->bytes,
 		.at = r->line };
 	long len;
 	int n;
@@ -369,7 +393,7 @@ message_object(struct reader *r)
 		l.ts_fwd = 0;
 	if (object_text(r->tree, &r->o.session_id, name, sizeof(name)) < 1)
 		return fail(r, "session_id is missing or cannot be read");
-	if ((len = message_bytes(r, bytes)) < 0)
+	if ((len = message_bytes(r)) < 0)
 		return fail(r, "raw or raw_encoding cannot be read");
 	l.len = (size_t)len;
 	if (object_true(&r->o.truncated) || l.len > LINE_KEEP)
@@ -491,13 +515,12 @@ read_json(struct input *in)
 	struct reader r = { .in = in, .first = true };
 	int n = -1;
 
-	r.text = malloc(2 * (size_t)INPUT_OBJECT);
-	r.tree = malloc(sizeof(*r.tree));
-	if (r.text == NULL || r.tree == NULL)
+	if ((r.tree = malloc(sizeof(*r.tree))) == NULL)
 		input_fail(in, "", 0, "out of memory");
 	else
 		n = read_objects(&r);
 	free(r.text);
+	free(r.bytes);
 	free(r.tree);
 	free(r.place);
 	return n;

@@ -244,14 +244,16 @@ fraction(const char *s, size_t len)
 int
 object_time_ns(const struct slice *v, uint64_t *ns)
 {
-	const char *s = v->s + 1;
+	const char *s;
 	struct tm tm = { 0 };
 	int64_t part;
 	time_t t;
 
-	if (v->s == NULL || v->len < 22 || v->s[0] != '"' || s[4] != '-' ||
-	    s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' ||
-	    s[v->len - 3] != 'Z')
+	if (v->s == NULL || v->len < 22 || v->s[0] != '"')
+		return -1;
+	s = v->s + 1;
+	if (s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' ||
+	    s[16] != ':' || s[v->len - 3] != 'Z')
 		return -1;
 	tm.tm_year = digits(s, 4) - 1900;
 	tm.tm_mon = digits(s + 5, 2) - 1;

@@ -5,6 +5,8 @@ FUZZ_SECONDS ?= 300
 
 fuzz_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
 fuzz_proxy_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
+fuzz_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c) \
+	hashscopectl/keyed.c
 
 define fuzz_target
 FUZZ += $(1)
