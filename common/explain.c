@@ -148,6 +148,11 @@ ex_raw(struct explaining *x, uint32_t node, const char *name,
 
 	if (node == JTREE_NONE)
 		return;
+	/* A login's password may be anywhere within. */
+	if (x->in->msg->flags & STRATUM_F_SENSITIVE) {
+		ex_field(x->e, name, "", meaning, "not shown");
+		return;
+	}
 	ex_field(x->e, name, "json", meaning, "%.*s",
 	    (int)(len < VALUE_MAX ? len : VALUE_MAX), raw);
 }

@@ -26,6 +26,7 @@ test_proxy_SRCS := $(relay_SRCS)
 test_limits_SRCS := relayd/limits.c
 test_tap_ring_SRCS := $(relay_SRCS)
 test_work_SRCS := tests/unit/verifylib.c
+test_explain_SRCS := tests/unit/verifylib.c
 test_verify_SRCS := tests/unit/verifylib.c tests/sim/sim_json.c \
 	tests/sim/sim_sha.c tests/sim/sim_util.c tests/sim/sim_work.c
 test_verify_LIBS := -lm
