@@ -12,9 +12,9 @@
 #include "common/address.h"
 #include "common/work.h"
 
-#define COINBASE_OUTPUTS_MAX 64  /* that are kept; all are counted */
-#define COINBASE_TAG_MAX     256 /* bytes of readable text */
-#define COINBASE_ANY         -1  /* the extranonces' length is not known */
+#define COINBASE_OUTPUTS_MAX 64   /* that are kept; all are counted */
+#define COINBASE_TAG_MAX     256  /* bytes of readable text */
+#define COINBASE_ANY         (-1) /* the extranonces' length is not known */
 
 enum coinbase_fault {
 	COINBASE_SOUND,

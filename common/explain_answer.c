@@ -224,17 +224,16 @@ explain_response(struct explaining *x)
 	struct answer a;
 
 	answer_parse(x->t, &a);
-	if (!x->in->to_miner)
-		explain_plain(x);
-	else if (x->in->answers == STRATUM_M_SUBMIT)
+	if (x->in->to_miner && x->in->answers == STRATUM_M_SUBMIT)
 		explain_submitted(x, &a);
-	else if (x->in->answers == STRATUM_M_SUBSCRIBE)
+	else if (x->in->to_miner && x->in->answers == STRATUM_M_SUBSCRIBE)
 		explain_subscribed(x);
-	else if (x->in->answers == STRATUM_M_CONFIGURE)
+	else if (x->in->to_miner && x->in->answers == STRATUM_M_CONFIGURE)
 		explain_configured(x);
-	else if (x->in->answers == STRATUM_M_AUTHORIZE)
+	else if (x->in->to_miner && x->in->answers == STRATUM_M_AUTHORIZE)
 		explain_authorized(x, &a);
-	else if (x->in->answers == STRATUM_M_EXTRANONCE_SUBSCRIBE)
+	else if (x->in->to_miner &&
+	    x->in->answers == STRATUM_M_EXTRANONCE_SUBSCRIBE)
 		explain_extranonce_subscribed(x);
 	else
 		explain_plain(x);
