@@ -441,6 +441,13 @@ jtree_str(const struct jtree *t, uint32_t node, char *dst, size_t cap)
 	dst[0] = '\0';
 	if (v->type != J_STRING)
 		return -1;
+	if (!v->escaped) {
+		if (v->len >= cap)
+			return -1;
+		memcpy(dst, s, v->len);
+		dst[v->len] = '\0';
+		return (long)v->len;
+	}
 	while (i < v->len) {
 		i += unescape(s + i, v->len - i, c, &k);
 		if (k >= cap - n) {

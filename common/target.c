@@ -1,6 +1,7 @@
 /*
  * 256-bit targets in words of 64 bits.
  */
+#include <endian.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,11 +13,12 @@
 struct u256
 target_of_hash(const uint8_t hash[32])
 {
-	struct u256 t = { { 0 } };
+	struct u256 t;
 	int i;
 
-	for (i = 31; i >= 0; i--)
-		t.w[i / 8] = t.w[i / 8] << 8 | hash[i];
+	memcpy(&t, hash, sizeof(t));
+	for (i = 0; i < 4; i++)
+		t.w[i] = le64toh(t.w[i]);
 	return t;
 }
 

@@ -268,6 +268,18 @@ wrong(struct verify_share *s, enum verify_verdict verdict,
 	return -1;
 }
 
+/* Names are ASCII nearly always, and need no decoding then. */
+static bool
+is_ascii(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (s[i] < 0x20 || s[i] > 0x7e)
+			return false;
+	return true;
+}
+
 /* The hash of the name, which may be longer than what is kept of it. */
 static uint64_t
 take_worker(const struct jtree *t, uint32_t node, struct verify_share *s)
@@ -277,7 +289,10 @@ take_worker(const struct jtree *t, uint32_t node, struct verify_share *s)
 
 	if (n <= 0)
 		return 0;
-	utf8_copy(s->worker, sizeof(s->worker), name, (size_t)n);
+	if ((size_t)n < sizeof(s->worker) && is_ascii(name, (size_t)n))
+		memcpy(s->worker, name, (size_t)n + 1);
+	else
+		utf8_copy(s->worker, sizeof(s->worker), name, (size_t)n);
 	return verify_hash(name, (size_t)n);
 }
 
