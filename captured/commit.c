@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "captured/ingest.h"
+#include "captured/share.h"
 #include "common/log.h"
 
 #define BATCH_BYTES_MAX (2u << 20) /* collected; then it is written */
@@ -91,6 +91,8 @@ write_session(struct ingest *in, struct session *s)
 		return -1;
 	if (s->ended)
 		return 0;
+	if (share_write(in, s) == -1)
+		return -1;
 	return write_partial(in, s, 0) == -1 || write_partial(in, s, 1) == -1 ?
 	    -1 :
 	    0;
@@ -120,6 +122,7 @@ settle(struct ingest *in)
 	while ((s = TAILQ_FIRST(&in->sessions.dirty)) != NULL) {
 		TAILQ_REMOVE(&in->sessions.dirty, s, changed);
 		s->dirty = s->facts = s->whole = false;
+		share_settle(s);
 		for (unsigned d = 0; d < 2; d++) {
 			line_mark(&s->flow[d].cut);
 			s->flow[d].batch_rows = 0;
@@ -170,6 +173,7 @@ drop_collected(struct ingest *in)
 			f->batch_bytes = 0;
 			f->after_gap = true;
 		}
+		share_forget_above(s, last);
 		ingest_forget_pairs(in, s);
 	}
 }
@@ -222,7 +226,7 @@ recover(struct ingest *in)
 	    why, moved);
 	in->n.recovered++;
 	TAILQ_FOREACH(s, &in->sessions.all, all) {
-		s->facts = s->whole = true;
+		s->facts = s->whole = s->verify_whole = true;
 		session_dirty(&in->sessions, s);
 		for (unsigned d = 0; d < 2; d++) {
 			pair_clear(&s->flow[d].pair);

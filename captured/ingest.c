@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "captured/ingest.h"
+#include "captured/share.h"
 #include "captured/store_find.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -51,6 +51,7 @@ ingest_forget_pairs(struct ingest *in, struct session *s)
 {
 	uint64_t pos;
 
+	share_forget(s);
 	for (unsigned d = 0; d < 2; d++)
 		while ((pos = pair_shift(&s->flow[d].pair)) != 0)
 			store_item_del(in->store, s->sid, ITEM_UNANSWERED, pos);
@@ -159,8 +160,10 @@ on_chunk(struct ingest *in, struct session *s, const struct tap_entry *e)
 	look_at_first(in, s, e);
 	s->rec.last_seen_us = store_real_us(in->store, e->h.ts_recv);
 	/* Who answers whom is a matter of counting, and the count is lost. */
-	if (e->h.offset > f->cut.off)
+	if (e->h.offset > f->cut.off) {
 		ingest_forget_pairs(in, s);
+		share_on_gap(in, s);
+	}
 	line_feed(&f->cut, &ch, message_on_line, &from);
 	count_cut(in, s, &before, &f->cut.n);
 	s->rec.bytes[e->h.dir] = f->cut.off;
@@ -327,6 +330,7 @@ end_session(struct ingest *in, struct session *s, const struct tap_closed *c)
 		s->rec.bytes[d] = end;
 		pair_clear(&s->flow[d].pair);
 	}
+	share_forget(s);
 	s->rec.state = SESSION_ENDED;
 	s->rec.ended_us = c->closed_us;
 	SET_TEXT(s->rec.close_reason, c->reason);

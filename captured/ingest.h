@@ -4,6 +4,7 @@
  *
  *	ingest.c	entries: facts of sessions, chunks, times
  *	message.c	a line becomes a message
+ *	share.c		a submit becomes a share with a verdict
  *	commit.c	the transaction, and what to do when it fails
  *	restore.c	what the store knows, taken up at the start
  *
@@ -40,6 +41,8 @@ struct ingest_count {
 	uint64_t malformed;
 	uint64_t sessions;
 	uint64_t pair_dropped;
+	uint64_t shares;
+	uint64_t disputed; /* shares that the pool judged wrongly */
 	uint64_t commits, commits_failed;
 	uint64_t recovered; /* stores that were moved aside */
 	uint64_t last_commit_us, max_commit_us;
@@ -56,6 +59,11 @@ struct ingest {
 	struct stratum_msg msg;
 	uint8_t *scratch; /* LINE_KEEP bytes, for what must be redacted */
 	struct mbuf state;
+	struct work_store *jobs; /* of all sessions */
+	struct jtree *tree;
+	struct mbuf verifier;
+	struct work_job **held; /* while sessions are restored */
+	size_t nheld;
 
 	/* Each message when it has a position; NULL: nobody wants them. */
 	void (*on_message)(void *, const struct message_rec *);

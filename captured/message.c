@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "captured/ingest.h"
+#include "captured/share.h"
 
 /* A message on its way; its pointers live as long as the line. */
 struct making {
@@ -339,6 +339,7 @@ lose(struct making *k)
 	k->in->n.gap_bytes += k->l->size;
 	k->in->n.dropped++;
 	ingest_forget_pairs(k->in, k->s);
+	share_on_gap(k->in, k->s);
 	if (k->request.pos != 0)
 		store_item_del(k->in->store, k->s->sid, ITEM_UNANSWERED,
 		    k->request.pos);
@@ -374,6 +375,7 @@ message_on_line(void *arg, const struct line *l)
 		return;
 	}
 	in->last_pos = k.m.pos;
+	share_on_message(in, k.s, k.d, l, k.m.pos, &k.request);
 	link_pair(&k, &in->msg);
 	wait_for_fwd(&k);
 	count(&k);

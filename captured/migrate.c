@@ -89,7 +89,56 @@ static const char step1[] =
     "INSERT INTO store VALUES(1, randomblob(16), 1, 1, 0, 0, 0, 0, 0,"
     " zeroblob(16), 0);";
 
-static const char *const steps[] = { step1 };
+/*
+ * 2.  shares: pos is the submit's.  ts, late, job_age, latency in ns of the
+ *	monotonic clock.  verdict, cause, formula, reason and agreement are
+ *	names as in messages.  pool_verdict: 0 unanswered, 1 accepted, 2
+ *	rejected, 3 neither.  seen: the same hash again would be a duplicate.
+ *	Those of a session are found by the index of its messages: another one
+ *	that is as scattered would make ingest dearer by a third (measured).
+ * jobs: params is what key is the SHA-256 of; first and last are positions.
+ * workers: counts of all shares since first_seen (real times, in us).
+ * verifiers: what the verifier of a live session knows.
+ */
+static const char step2[] =
+    "CREATE TABLE shares(pos INTEGER PRIMARY KEY,"
+    " session INTEGER NOT NULL, worker INTEGER NOT NULL, job INTEGER,"
+    " job_id TEXT NOT NULL, ts INTEGER NOT NULL, extranonce2 BLOB,"
+    " ntime INTEGER NOT NULL, nonce INTEGER NOT NULL, bits INTEGER,"
+    " version INTEGER, hash BLOB, reached REAL NOT NULL,"
+    " required REAL NOT NULL, job_difficulty REAL NOT NULL,"
+    " present REAL NOT NULL, previous REAL NOT NULL,"
+    " mask INTEGER NOT NULL, verdict NOT NULL, cause NOT NULL,"
+    " firm INTEGER NOT NULL, block INTEGER NOT NULL,"
+    " seen INTEGER NOT NULL, formula, formulas INTEGER NOT NULL,"
+    " passed INTEGER NOT NULL, late INTEGER NOT NULL,"
+    " job_age INTEGER NOT NULL, pool_verdict INTEGER NOT NULL,"
+    " answer INTEGER, agreement, reason, code INTEGER, error TEXT,"
+    " latency INTEGER);"
+
+    "CREATE TABLE jobs(job INTEGER PRIMARY KEY, key BLOB NOT NULL,"
+    " pool TEXT NOT NULL, job_id TEXT NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, ts INTEGER NOT NULL, params BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX jobs_key ON jobs(key, pool);"
+    "CREATE INDEX jobs_last ON jobs(last);"
+
+    "CREATE TABLE workers(worker INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE, last INTEGER NOT NULL,"
+    " first_seen INTEGER NOT NULL, last_share INTEGER NOT NULL,"
+    " shares INTEGER NOT NULL, valid INTEGER NOT NULL,"
+    " stale INTEGER NOT NULL, duplicate INTEGER NOT NULL,"
+    " low INTEGER NOT NULL, blocks INTEGER NOT NULL,"
+    " accepted INTEGER NOT NULL, rejected INTEGER NOT NULL,"
+    " disputed INTEGER NOT NULL, accepted_difficulty REAL NOT NULL,"
+    " best REAL NOT NULL);"
+    "CREATE INDEX workers_last ON workers(last);"
+
+    "CREATE TABLE verifiers(session INTEGER PRIMARY KEY,"
+    " state BLOB NOT NULL);"
+    /* Of sessions from before nothing is known: no state reads like that. */
+    "INSERT INTO verifiers SELECT sid, x'00' FROM sessions WHERE live = 1;";
+
+static const char *const steps[] = { step1, step2 };
 
 int
 migrate_latest(void)

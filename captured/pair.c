@@ -138,6 +138,7 @@ pair_take(struct pair_list *l, const struct stratum_id *id,
 			continue;
 		out->pos = e->pos;
 		out->ts = e->ts;
+		out->kind = (enum stratum_method)e->method;
 		method = entry_method(e);
 		memcpy(out->method, method, strlen(method) + 1);
 		remove_at(l, i);

@@ -42,6 +42,7 @@ struct pair_list {
 struct pair_answer {
 	uint64_t pos;
 	uint64_t ts;
+	enum stratum_method kind;
 	char method[PAIR_METHOD_SZ];
 };
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "captured/ingest.h"
 #include "captured/map.h"
+#include "captured/share.h"
 #include "common/log.h"
 
 /* Sessions by the store's number, while items are taken up. */
@@ -59,7 +59,7 @@ restore_session(void *arg, const struct store_session *row)
 		in->n.gaps++;
 	}
 	restore_first(s);
-	return 0;
+	return share_restore(in, s);
 }
 
 /* The first byte is the direction, then what put it there has packed. */
@@ -81,6 +81,8 @@ restore_item(void *arg, uint64_t sid, enum store_item kind, uint64_t pos,
 	} else if (kind == ITEM_UNSENT && len == 9) {
 		memcpy(&end, p + 1, 8);
 		unsent_push(&f->unsent, pos, end, &dropped);
+	} else if (kind == ITEM_JOB) {
+		share_restore_job(re->in, ref->s, pos, p, len);
 	}
 	return 0;
 }
@@ -95,6 +97,7 @@ restore(struct ingest *in)
 	r = store_load_sessions(in->store, restore_session, &re);
 	if (r == 0)
 		r = store_load_items(in->store, restore_item, &re);
+	share_restored(in);
 	map_free(&re.by_sid);
 	return r;
 }
@@ -103,6 +106,7 @@ static void
 release(struct ingest *in)
 {
 	sessions_clear(&in->sessions);
+	shares_close(in);
 	stratum_parser_free(in->parser);
 	free(in->scratch);
 	mbuf_free(&in->state);
@@ -122,7 +126,8 @@ ingest_open(struct ingest *in, const struct capture_conf *conf, char *err,
 	in->conf = *conf;
 	in->parser = stratum_parser_new();
 	in->scratch = malloc(LINE_KEEP);
-	if (in->parser == NULL || in->scratch == NULL) {
+	if (shares_open(in) == -1 || in->parser == NULL ||
+	    in->scratch == NULL) {
 		snprintf(err, errlen, "out of memory");
 		goto fail;
 	}
@@ -194,6 +199,10 @@ ingest_stats(const struct ingest *in, struct stats *st)
 		{ "sessions_seen", n->sessions },
 		{ "sessions_live", in->sessions.live },
 		{ "unanswered_dropped", n->pair_dropped },
+		{ "shares", n->shares },
+		{ "shares_disputed", n->disputed },
+		{ "jobs_known", work_store_jobs(in->jobs) },
+		{ "jobs_bytes", work_store_bytes(in->jobs) },
 		{ "commits", n->commits },
 		{ "commits_failed", n->commits_failed },
 		{ "last_commit_us", n->last_commit_us },

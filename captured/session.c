@@ -120,6 +120,8 @@ sessions_remove(struct sessions *t, struct session *s)
 		pair_clear(&s->flow[d].pair);
 		unsent_clear(&s->flow[d].unsent);
 	}
+	verify_free(s->verify);
+	free(s->pending);
 	free(s->first);
 	free(s);
 }

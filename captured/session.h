@@ -15,6 +15,7 @@
 #include "common/line.h"
 #include "common/record.h"
 #include "common/tap.h"
+#include "common/verify.h"
 
 /* More than relayd may have; a bound against one that has gone mad. */
 #define SESSIONS_MAX 65536u
@@ -44,6 +45,12 @@ struct flow {
 	uint64_t batch_bytes;
 };
 
+/* A share without its answer, of this run. */
+struct share_pending {
+	uint64_t pos;
+	struct verify_brief brief;
+};
+
 struct session {
 	struct session *next; /* of the same hash */
 	TAILQ_ENTRY(session) all;
@@ -58,7 +65,13 @@ struct session {
 	bool decided;     /* its protocol is known */
 	uint8_t protocol; /* enum stratum_protocol */
 	uint16_t first_len;
-	uint8_t *first; /* first bytes of the miner, until decided */
+	uint8_t *first;    /* first bytes of the miner, until decided */
+	bool verify_whole; /* the store lacks more than what is in notes */
+	uint8_t notes;     /* ITEM_JOBs since the state was written */
+	uint16_t npending, pending_cap;
+	struct share_pending *pending;
+	struct verify *verify; /* from the first message that matters */
+	uint64_t seen_from;    /* older shares are no duplicates */
 	struct flow flow[2];
 	struct session_rec rec;
 };

@@ -391,6 +391,7 @@ store_open(struct store **out, const struct capture_conf *conf, char *moved,
 	map_init(&st->deltas, sizeof(struct delta));
 	map_init(&st->names, sizeof(struct name));
 	map_init(&st->shelves, sizeof(struct shelf));
+	shares_init(st);
 	if (open_or_replace(st, moved, size) == -1) {
 		snprintf(err, errlen, "%s", st->errmsg);
 		store_close(st);
@@ -413,6 +414,7 @@ store_close(struct store *st)
 	bodies_clear(st);
 	map_free(&st->deltas);
 	map_free(&st->shelves);
+	shares_free(st);
 	free(st->queue);
 	free(st);
 }
@@ -429,6 +431,7 @@ store_recover(struct store *st, char *moved, size_t size)
 	was_open = st->db != NULL;
 	db_close(st);
 	bodies_clear(st);
+	shares_forget(st);
 	map_clear(&st->deltas);
 	st->have_clock = false;
 	st->wal_frames = st->wal_passive = 0;

@@ -134,6 +134,7 @@ int store_flag(struct store *, uint64_t pos, uint32_t flags);
 enum store_item {
 	ITEM_UNANSWERED, /* a request without its answer */
 	ITEM_UNSENT,     /* a message whose FWD has not come */
+	ITEM_JOB,        /* a notify that the verifier's state has not yet */
 	ITEM_MAX
 };
 #define STORE_ITEM_MAX 256

@@ -11,14 +11,17 @@ batch_init(struct batch *b)
 {
 	memset(b, 0, sizeof(*b));
 	map_init(&b->item_refs, sizeof(struct item_ref));
+	map_init(&b->job_refs, sizeof(struct job_ref));
 }
 
 void
 batch_clear(struct batch *b)
 {
 	b->nrows = b->nchanges = b->nitems = b->nclocks = 0;
+	b->nshares = b->nanswers = b->njobs = 0;
 	b->len = 0;
 	map_clear(&b->item_refs);
+	map_clear(&b->job_refs);
 }
 
 void
@@ -30,6 +33,10 @@ batch_free(struct batch *b)
 	free(b->clocks);
 	free(b->data);
 	map_free(&b->item_refs);
+	map_free(&b->job_refs);
+	free(b->shares);
+	free(b->answers);
+	free(b->jobs);
 	batch_init(b);
 }
 
@@ -70,6 +77,18 @@ copy_data(struct batch *b, const void *p, size_t len)
 		memcpy(b->data + at, p, len);
 	b->len += len;
 	return at;
+}
+
+uint32_t
+batch_copy(struct store *st, const void *p, size_t len)
+{
+	struct batch *b = &st->batch;
+
+	if (b->len + len > UINT32_MAX || reserve_data(b, len) == -1) {
+		store_fail_memory(st);
+		return 0;
+	}
+	return (uint32_t)copy_data(b, p, len);
 }
 
 static uint32_t
@@ -294,6 +313,9 @@ store_drop(struct store *st)
 	for (i = 0; i < b->nitems; i++)
 		if (n > 0 && !b->items[i].del && b->items[i].pos >= first)
 			b->items[i].gone = true;
+	/* Shares and answers are those of the rows; jobs are true anyway. */
+	if (n > 0)
+		b->nshares = b->nanswers = 0;
 	b->nrows = 0;
 	st->n_dropped += n;
 	return n;

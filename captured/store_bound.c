@@ -443,7 +443,7 @@ delete_common(struct store *st, uint64_t *budget)
 	n = deleted(st);
 	*budget -= n < *budget ? n : *budget;
 	st->head.gone = upto;
-	return 0;
+	return shares_delete(st, upto);
 }
 
 static int
@@ -452,6 +452,9 @@ delete_session(struct store *st, struct shelf *s, uint64_t *budget)
 	struct bind b;
 	uint64_t n;
 
+	/* They are found by the messages that are to go. */
+	if (shares_delete_session(st, s->sid, s->floor, *budget) == -1)
+		return -1;
 	sql_start(st, SQL_DELETE_SESSION, &b);
 	bind_int(&b, (int64_t)s->sid);
 	bind_int(&b, (int64_t)s->floor);
@@ -503,6 +506,8 @@ delete_others(struct store *st, uint64_t limit)
 		if (sql_run(st, which[i], &b) == -1)
 			return -1;
 	}
+	if (shares_delete_unused(st, limit) == -1)
+		return -1;
 	return run_with(st, SQL_DELETE_CLOCKS, st->head.floor);
 }
 

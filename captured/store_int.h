@@ -10,6 +10,7 @@
 #include "captured/map.h"
 #include "captured/sql.h"
 #include "captured/store.h"
+#include "captured/store_share.h"
 
 /* Positions and session numbers are reserved in ranges of this size. */
 #define RESERVE_RANGE    (UINT64_C(1) << 20)
@@ -77,6 +78,26 @@ enum sql {
 	SQL_DELETE_COMMITS,
 	SQL_DELETE_CLOCKS,
 	SQL_DELETE_BODIES,
+	SQL_SHARE_ADD,
+	SQL_SHARE_ANSWERED,
+	SQL_SHARE_BRIEF,
+	SQL_SHARES_SEEN,
+	SQL_JOB_FIND,
+	SQL_JOB_ADD,
+	SQL_JOB_USED,
+	SQL_JOB_PARAMS,
+	SQL_JOBS_OLD,
+	SQL_JOB_REMOVE,
+	SQL_WORKER_FIND,
+	SQL_WORKER_ADD,
+	SQL_WORKER_COUNT,
+	SQL_VERIFIER_PUT,
+	SQL_VERIFIER_ITEMS,
+	SQL_VERIFIER_LOAD,
+	SQL_VERIFIER_END,
+	SQL_DELETE_SHARES,
+	SQL_DELETE_SHARES_SESSION,
+	SQL_DELETE_WORKERS,
 	SQL_PAGE_COUNT,
 	SQL_FREE_COUNT,
 	SQL_MAX
@@ -136,7 +157,62 @@ struct clock_at {
 	int64_t offset;
 };
 
+/* A collected share; texts lie in batch.data, 0 for none. */
+struct share_row {
+	struct verify_share s; /* its job is not used */
+	uint64_t pos, sid;
+	uint32_t pool;
+	uint8_t key[SHA256_LEN];
+	bool has_job, answered;
+	struct store_answer a;
+};
+struct share_change {
+	uint64_t pos;
+	struct store_answer a;
+};
+struct job_row {
+	uint8_t key[SHA256_LEN];
+	uint64_t first, last, ts;
+	uint32_t pool, id;
+	size_t params, len;
+};
+/* Which of them a key is, in the batch and in the store. */
+struct job_ref {
+	uint64_t hash;
+	size_t index;
+};
+struct job_known {
+	uint64_t hash; /* of key and pool */
+	int64_t id;
+};
+struct job_used {
+	uint64_t id;
+	uint64_t last;
+};
+struct worker_known {
+	uint64_t hash;
+	int64_t id;
+	uint32_t len;
+	char name[STRATUM_TEXT_MAX + 1];
+};
+/* What a transaction adds to a worker's counts. */
+struct worker_delta {
+	uint64_t id;
+	uint64_t last;
+	int64_t last_us;
+	int64_t shares, valid, stale, duplicate, low, blocks;
+	int64_t accepted, rejected, disputed;
+	double accepted_difficulty, best;
+};
+
 struct batch {
+	struct share_row *shares;
+	size_t nshares, shares_cap;
+	struct share_change *answers;
+	size_t nanswers, answers_cap;
+	struct job_row *jobs;
+	size_t njobs, jobs_cap;
+	struct map job_refs;
 	struct row *rows;
 	size_t nrows, rows_cap;
 	struct change *changes;
@@ -202,6 +278,11 @@ struct store {
 	size_t body_bytes;
 	uint64_t body_tick;
 
+	struct map jobs_known, jobs_used;
+	struct map workers_known, workers_used;
+	bool (*job_held)(void *, const uint8_t *key);
+	void *job_held_arg;
+
 	struct map shelves;
 	uint64_t *queue; /* sessions with rows to delete beneath their floor */
 	size_t nqueue, queue_cap;
@@ -254,6 +335,32 @@ void batch_clear(struct batch *);
 void batch_free(struct batch *);
 /* Grows an array to hold one more; -1 without memory. */
 int grow(void *array, size_t *cap, size_t n, size_t size);
+
+/* Copies into batch.data: where it lies; 0 without memory. */
+uint32_t batch_copy(struct store *, const void *, size_t);
+
+/* --- store_share.c, store_worker.c --- */
+
+void shares_init(struct store *);
+void shares_free(struct store *);
+/* What was found out of rows may be wrong now. */
+void shares_forget(struct store *);
+/* Writes jobs and shares of the batch. */
+int shares_write(struct store *);
+/* Deletes up to a position, and of a session beneath its floor. */
+int shares_delete(struct store *, uint64_t upto);
+int shares_delete_session(struct store *, uint64_t sid, uint64_t floor,
+    uint64_t limit);
+/* Jobs and workers that nothing visible names. */
+int shares_delete_unused(struct store *, uint64_t limit);
+/* The row of a worker's name, made when there is none; -1. */
+int worker_find(struct store *, const char *name, int64_t us, int64_t *id);
+/* A share of it, and an answer; both at most once for each share. */
+int worker_share(struct store *, int64_t id, const struct share_row *,
+    int64_t us);
+int worker_answer(struct store *, int64_t id, const struct store_answer *,
+    double required);
+int workers_save(struct store *);
 
 /* --- store_names.c: names and bodies that are kept once --- */
 

@@ -113,6 +113,63 @@ static const char *const text[SQL_MAX] = {
 	[SQL_DELETE_BODIES] =
 	    "DELETE FROM bodies WHERE body IN (SELECT body FROM bodies"
 	    " WHERE last < ? ORDER BY last LIMIT ?)",
+	[SQL_SHARE_ADD] =
+	    "INSERT INTO shares(pos, session, worker, job, job_id, ts,"
+	    " extranonce2, ntime, nonce, bits, version, hash, reached,"
+	    " required, job_difficulty, present, previous, mask, firm, block,"
+	    " seen, formulas, passed, late, job_age, verdict, formula, cause,"
+	    " pool_verdict, answer, agreement, reason, code, error, latency)"
+	    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
+	    "?,?,?,?,?,?,?)",
+	[SQL_SHARE_ANSWERED] =
+	    "UPDATE shares SET cause=?, pool_verdict=?, answer=?, agreement=?,"
+	    " reason=?, code=?, error=?, latency=? WHERE pos=?"
+	    " RETURNING worker, required",
+	[SQL_SHARE_BRIEF] =
+	    "SELECT coalesce((SELECT text FROM names WHERE name=verdict),"
+	    " verdict), coalesce((SELECT text FROM names WHERE name=cause),"
+	    " cause), firm, reached, required, ts FROM shares WHERE pos=?",
+	[SQL_SHARES_SEEN] =
+	    "SELECT hash FROM (SELECT h.pos, h.hash FROM messages m"
+	    " INDEXED BY messages_session CROSS JOIN shares h ON h.pos=m.pos"
+	    " WHERE m.session=? AND m.pos >= ? AND h.seen=1"
+	    " ORDER BY m.pos DESC LIMIT ?) ORDER BY pos",
+	[SQL_JOB_FIND] = "SELECT job FROM jobs WHERE key=? AND pool=?",
+	[SQL_JOB_ADD] =
+	    "INSERT INTO jobs(key, pool, job_id, first, last, ts, params)"
+	    " VALUES(?,?,?,?,?,?,?)",
+	[SQL_JOB_USED] = "UPDATE jobs SET last=max(last, ?) WHERE job=?",
+	[SQL_JOB_PARAMS] = "SELECT params FROM jobs WHERE key=? LIMIT 1",
+	[SQL_JOBS_OLD] = "SELECT job, key FROM jobs WHERE last < ?"
+			 " ORDER BY last LIMIT ?",
+	[SQL_JOB_REMOVE] = "DELETE FROM jobs WHERE job=?",
+	[SQL_WORKER_FIND] = "SELECT worker FROM workers WHERE name=?",
+	[SQL_WORKER_ADD] =
+	    "INSERT INTO workers(name, last, first_seen, last_share, shares,"
+	    " valid, stale, duplicate, low, blocks, accepted, rejected,"
+	    " disputed, accepted_difficulty, best)"
+	    " VALUES(?,0,?,0,0,0,0,0,0,0,0,0,0,0,0)",
+	[SQL_WORKER_COUNT] =
+	    "UPDATE workers SET last=max(last, ?),"
+	    " last_share=max(last_share, ?), shares=shares+?, valid=valid+?,"
+	    " stale=stale+?, duplicate=duplicate+?, low=low+?,"
+	    " blocks=blocks+?, accepted=accepted+?, rejected=rejected+?,"
+	    " disputed=disputed+?,"
+	    " accepted_difficulty=accepted_difficulty+?, best=max(best, ?)"
+	    " WHERE worker=?",
+	[SQL_VERIFIER_PUT] =
+	    "INSERT OR REPLACE INTO verifiers(session, state) VALUES(?,?)",
+	[SQL_VERIFIER_ITEMS] = "DELETE FROM items WHERE session=? AND kind=?",
+	[SQL_VERIFIER_LOAD] = "SELECT state FROM verifiers WHERE session=?",
+	[SQL_VERIFIER_END] = "DELETE FROM verifiers WHERE session=?",
+	[SQL_DELETE_SHARES] = "DELETE FROM shares WHERE pos < ?",
+	[SQL_DELETE_SHARES_SESSION] =
+	    "DELETE FROM shares WHERE pos IN (SELECT pos FROM messages"
+	    " INDEXED BY messages_session WHERE session=? AND pos < ?"
+	    " ORDER BY pos LIMIT ?)",
+	[SQL_DELETE_WORKERS] =
+	    "DELETE FROM workers WHERE worker IN (SELECT worker FROM workers"
+	    " WHERE last < ? ORDER BY last LIMIT ?)",
 	[SQL_PAGE_COUNT] = "PRAGMA page_count",
 	[SQL_FREE_COUNT] = "PRAGMA freelist_count",
 };

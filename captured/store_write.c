@@ -57,6 +57,7 @@ store_rollback(struct store *st)
 	st->head = st->saved;
 	map_clear(&st->deltas);
 	bodies_clear(st);
+	shares_forget(st);
 	(void)names_load(st);
 	(void)bounds_load(st);
 	if (err != STORE_OK)
@@ -223,7 +224,7 @@ write_batch(struct store *st)
 	for (i = 0; i < t->nclocks; i++)
 		if (write_clock(st, &t->clocks[i]) == -1)
 			return -1;
-	if (write_rows(st) == -1)
+	if (write_rows(st) == -1 || shares_write(st) == -1)
 		return -1;
 	for (i = 0; i < t->nchanges; i++)
 		if (write_change(st, &t->changes[i]) == -1)
@@ -286,7 +287,8 @@ session_all(struct store *st, const struct store_session *s)
 static int
 session_end(struct store *st, uint64_t sid)
 {
-	static const enum sql which[] = { SQL_PARTIALS_END, SQL_ITEMS_END };
+	static const enum sql which[] = { SQL_PARTIALS_END, SQL_ITEMS_END,
+		SQL_VERIFIER_END };
 	struct bind b;
 	size_t i;
 

@@ -18,8 +18,9 @@ test_query_SRCS := $(store_SRCS)
 $(B)/unit/test_query: $(B)/libexec/captured
 test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	$(patsubst %,captured/%.c,commit feed hold ingest map message migrate \
-	pair restore session sql tap_in text)
+	pair restore session share sql tap_in text)
 test_capture_kill_SRCS := $(test_capture_SRCS)
+test_capture_share_SRCS := $(test_capture_SRCS) tests/unit/verifylib.c
 test_capture_ipc_SRCS := $(test_capture_SRCS)
 relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 test_proxy_SRCS := $(relay_SRCS)
