@@ -452,6 +452,31 @@ test_gap_leaves_it_open(void **state)
 	ingest_close(&in);
 }
 
+/* A store from before there were shares: its sessions go on, in doubt. */
+static void
+test_older_store(void **state)
+{
+	static const char *const undo[] = { "DROP TABLE shares",
+		"DROP TABLE jobs", "DROP TABLE workers", "DROP TABLE verifiers",
+		"DELETE FROM items WHERE kind=2", "PRAGMA user_version=1" };
+	struct world *w = *state;
+	struct ingest in;
+
+	begin(w, &in);
+	say(w, &in, true, NOTIFY("j1", "true"));
+	ingest_close(&in);
+	for (size_t i = 0; i < sizeof(undo) / sizeof(undo[0]); i++)
+		got_number(w->dir, undo[i]);
+	assert_int_equal(got_number(w->dir, "PRAGMA user_version"), 1);
+	open_ingest(w, &in);
+	assert_int_equal(got_number(w->dir, "PRAGMA user_version"), 2);
+	assert_true(got_number(w->dir, "SELECT count(*) FROM messages") > 5);
+	say(w, &in, false, SUBMIT("j1", "00000001"));
+	assert_named(w, "verdict", "undecided");
+	assert_named(w, "cause", "gap");
+	ingest_close(&in);
+}
+
 int
 main(void)
 {
@@ -463,6 +488,7 @@ main(void)
 		T(test_old_rows_go),
 		T(test_every_job_survives),
 		T(test_gap_leaves_it_open),
+		T(test_older_store),
 	};
 
 	log_init("test_capture_share");
