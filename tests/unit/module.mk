@@ -28,9 +28,13 @@ test_limits_SRCS := relayd/limits.c
 test_tap_ring_SRCS := $(relay_SRCS)
 test_work_SRCS := tests/unit/verifylib.c
 test_explain_SRCS := tests/unit/verifylib.c
-test_verify_SRCS := tests/unit/verifylib.c tests/sim/sim_json.c \
+test_verify_SRCS := tests/unit/verifyrig.c tests/unit/verifylib.c tests/sim/sim_json.c \
 	tests/sim/sim_sha.c tests/sim/sim_util.c tests/sim/sim_work.c
+test_verify_terms_SRCS := $(test_verify_SRCS)
+test_verify_pool_SRCS := $(test_verify_SRCS)
 test_verify_LIBS := -lm
+test_verify_terms_LIBS := -lm
+test_verify_pool_LIBS := -lm
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
 test_line_LIBS := -Wl,--wrap=realloc
