@@ -137,6 +137,7 @@ on_resolved(struct ipc *ipc, struct msg_in *m, void *arg)
 	struct relay *r = arg;
 	char why[128];
 	struct pool *p;
+	uint64_t more;
 	unsigned n;
 
 	msg_get_str(&m->cur, why, sizeof(why));
@@ -151,9 +152,10 @@ on_resolved(struct ipc *ipc, struct msg_in *m, void *arg)
 	take_addresses(p, &m->cur, n);
 	if (msg_end(&m->cur) == -1)
 		ipc_bad(ipc, m, "malformed");
-	if (n == 0)
-		log_warnx("pool %s: %s%s", p->conf.host, why,
-		    p->naddrs > 0 ? "; the last good addresses are kept" : "");
+	if (n == 0 && relay_may_log(r, T_RESOLVE, &more))
+		log_warnx("pool %s: %s%s (%llu more)", p->conf.host, why,
+		    p->naddrs > 0 ? "; the last good addresses are kept" : "",
+		    (unsigned long long)more);
 	/* It may go away with the last session that waits for it. */
 	pool_hold(p);
 	connect_resolved(r, p);

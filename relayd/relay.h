@@ -212,7 +212,7 @@ enum trouble {
 	T_ADDRESS,
 	T_FDS,
 	T_ACCEPT,
-	T_OWN,
+	T_RESOLVE,
 	T_MAX
 };
 bool relay_may_log(struct relay *, enum trouble, uint64_t *suppressed);

@@ -215,6 +215,9 @@ class Hashscoped(hs.Proc):
         super().close()
         if self._own_dir:
             shutil.rmtree(self.dir, ignore_errors=True)
+        # A child that a sanitizer ended was only started again.
+        bad = self.log(r"Sanitizer|runtime error:")
+        assert not bad, list(self.errors)[-60:]
 
 
 @contextlib.contextmanager
