@@ -180,7 +180,7 @@ def test_damaged_store_at_the_start(scope, hashscoped, name):
 
 def test_store_damaged_while_captured_runs(scope, load):
     """Seen when the pages are read again: all go into a new store."""
-    made = load(sessions=8, rate=40000000, pad=15000, seed=61)
+    made = load(sessions=8, rate=25000000, pad=15000, seed=61)
     sc = scope("capture { redact no size 100M }\n" + QUICK, pools=[made.url])
     made.begin(sc)
     # More than captured keeps in memory, and old enough to be deleted.
@@ -203,26 +203,31 @@ def test_store_damaged_while_captured_runs(scope, load):
 
 
 def tail_is_stored(sc, done):
-    """The newest lines of each session are there, none between is missing."""
+    """What each session said last is there, in order, without a hole but for
+    what relayd could not copy."""
     found, sessions = cap.by_session(sc.messages()), sc.by_port()
     for s in done["sessions"]:
         at = sessions[s["port"]]
         assert at["state"] == "ended" and at["pool_port"]
-        got = found[at["session_id"]][cap.UP]
+        got = [cap.raw(m) for m in found[at["session_id"]][cap.UP]]
         want = cap.traffic.up_lines(
             done["seed"], s["number"], s["lines"], done["pad"])
-        cap.check_stream(got, cap.sizes(want[-len(got):]))
+        assert got[-1] == want[-1]
+        if sc.stats()["tap.lost_bytes"] == 0:
+            assert got == want[-len(got):]
+        else:
+            rest = iter(want)
+            assert all(any(x == y for y in rest) for x in got)
 
 
 def test_damaged_store_and_captured_killed(scope, load):
     """Between two captureds: miners stay connected, relayd tells again."""
-    made = load(sessions=8, rate=40000000, pad=15000, seed=62)
+    made = load(sessions=8, rate=25000000, pad=15000, seed=62)
     sc = scope("capture { redact no }\n" + QUICK, pools=[made.url])
     made.begin(sc)
     hs.wait_for(lambda: sc.summary()["capture"]["store_file_bytes"] >
                 24 * MIB, "a store of some size", 5 * hs.DEADLINE)
     made.set_rate(200000)
-    sc.settle()
     before = {s["session_id"] for s in sc.sessions()}
     pid = sc.hsd.child("captured")
     os.kill(pid, signal.SIGSTOP)

@@ -121,7 +121,7 @@ def read_under_load(scope, load, closing, volume, holds):
 
 
 def test_wal_is_bounded_under_queries(scope, load, closing):
-    read_under_load(scope, load, closing, RATE * 4, [])
+    read_under_load(scope, load, closing, RATE * 2, [])
 
 
 def test_wal_is_bounded_under_a_steady_reader(scope, load, closing):

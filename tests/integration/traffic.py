@@ -17,8 +17,9 @@ import sys
 import time
 
 TICK = 0.004
-# Bytes of answers that wait; nobody submits faster than a pool answers.
-ANSWERS = 4000
+# Bytes on their way in a session, so that no more than some 200 submits wait
+# for their answers at any time: HashScope follows up to 256.
+ON_WAY = 6000
 FILL = "".join(random.Random(1).choices("0123456789abcdef", k=20000))
 
 
@@ -80,6 +81,11 @@ class Session:
         self.miner, self.pool = End(miner, self, True), End(pool, self, False)
         self.bytes = [0, 0]
 
+    def on_way(self):
+        """Bytes of submits sent and not received, and of their answers."""
+        return (len(self.pool.want) - len(self.miner.out) +
+                len(self.miner.want))
+
 
 class Traffic:
     """All of it."""
@@ -89,6 +95,7 @@ class Traffic:
         self.sel = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.sessions, self.turn = [], 0
+        self.on_way = max(ON_WAY, 40 * args.pad)
         self.stopping = False
         self.error = None
 
@@ -134,8 +141,8 @@ class Traffic:
             s = self.sessions[self.turn % len(self.sessions)]
             self.turn += 1
             n = self.rng.randint(1, 2 * mean) if not self.stopping else 65536
-            if len(s.pool.out) < ANSWERS:
-                budget -= self.speak(s, n)
+            if self.stopping or s.on_way() < self.on_way:
+                budget -= self.speak(s, min(n, self.on_way))
             budget -= self.send(s.pool, self.rng.randint(1, 2 * mean)
                                 if not self.stopping else 65536)
         return budget
