@@ -122,7 +122,7 @@ utter(struct talk *t, unsigned s, unsigned d, const char *text, bool last)
 	w->crlf = !last && rnd(t, 5) == 0;
 	msg_put_raw(&x->said, text, strlen(text));
 	if (!last)
-		msg_put_raw(&x->said, "\r\n" + !w->crlf, w->crlf ? 2 : 1);
+		msg_put_raw(&x->said, &"\r\n"[!w->crlf], w -> crlf ? 2 : 1);
 	x->total += strlen(text) + (last ? 0 : w->crlf ? 2 : 1);
 	w->end = x->total;
 	return t->nwant++;

@@ -93,6 +93,9 @@ vl_line(struct vl *l, bool to_miner, uint64_t ts, const char *line, size_t len)
 	return l->is_share || l->is_answer;
 }
 
+static bool format_line(struct vl *, bool, uint64_t, const char *, va_list)
+    __attribute__((format(printf, 4, 0)));
+
 static bool
 format_line(struct vl *l, bool to_miner, uint64_t ts, const char *fmt,
     va_list ap)
