@@ -99,7 +99,11 @@ class Scope(rig.Box):
         self.began_us = now_us()
         super().__init__(pools, body, inner, capture=True, **kw)
         if kw.get("ready", True):
-            self.wait_processes()
+            try:
+                self.wait_processes()
+            except BaseException:
+                self.close()
+                raise
 
     def wait_processes(self):
         """Miners are served before all the others are there."""

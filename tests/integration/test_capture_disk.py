@@ -7,7 +7,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import tempfile
 
 import pytest
 
@@ -45,7 +44,7 @@ def may_mount():
 
 
 @pytest.fixture
-def small(scope):
+def small(scope, tmp_path):
     """small(MiB): a Scope on a tmpfs of that size, and its directory."""
     if os.getuid() != 0 or not may_mount():
         pytest.skip("may not mount a tmpfs")
@@ -54,7 +53,9 @@ def small(scope):
         # hashscoped makes the directory, so it lies on the tmpfs.
         script = ('mount -t tmpfs -o size=%dm,mode=755 none "$0" && exec "$@"'
                   % size)
-        where = pathlib.Path(tempfile.mkdtemp(prefix="hs-"))
+        where = tmp_path
+        for p in (where, *where.parents[:2]):
+            p.chmod(0o755)
         sc = scope("capture { redact no }\n" + QUICK, prefix=(
             "unshare", "-m", "--propagation", "private", "sh", "-c", script,
             str(where)), env={"HASHSCOPE_STATE_DIR": str(where / "state")})
@@ -150,7 +151,7 @@ def foreign(path):
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damaged_store_at_the_start(scope, hashscoped, name):
+def test_damaged_store_at_the_start(scope, hashscoped, closing, name):
     """It is moved aside with an alert, and a new one begun."""
     sc = scope("capture { redact no }\n" + QUICK)
     pair = sc.pair()
@@ -164,6 +165,7 @@ def test_damaged_store_at_the_start(scope, hashscoped, name):
         pathlib.Path(f"{sc.store}{end}").unlink(missing_ok=True)
     DAMAGE[name](sc.store)
     spoilt = sc.store.read_bytes()
+    closing(sc.hsd)
     sc.hsd = hashscoped(sc.text, where=sc.hsd.dir)
     sc.wait_processes()
     pair = sc.pair()
