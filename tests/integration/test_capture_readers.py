@@ -107,7 +107,7 @@ def read_under_load(scope, load, closing, volume, holds):
         sc, lambda: sc.stats()["bytes_from_miners"] > volume)
     for x in askers + readers:
         x.close()
-    done = made.end()
+    made.end()
     sc.ended()
     assert sc.stats()["tap.lost_bytes"] == 0
     count = sc.summary()
