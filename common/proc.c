@@ -109,6 +109,8 @@ void
 proc_exit(struct proc *p, int status)
 {
 	p->status = status;
+	/* What is queued behind this has nobody left to act on it. */
+	ipc_pause(p->supervisor);
 	event_base_loopbreak(p->base);
 }
 
