@@ -75,6 +75,8 @@ enum role {
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_ABORT,    R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_DONE,     R_CHILD,     R_SUP,     0,              0) \
+	/* a pool connection of HashScope's own, to replay shares; REPLY */ \
+	X(REPLAY,        R_SUP,       R_RELAY,   64,             1) \
 	/* names to addresses */ \
 	X(RESOLVE,       R_RELAY,     R_RESOLVER, 300,           0) \
 	X(RESOLVED,      R_RESOLVER,  R_RELAY,   MSG_KIB(2),     0) \

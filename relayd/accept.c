@@ -205,8 +205,9 @@ session_read_proxy(struct session *s)
 	event_add(&s->side[MINER].ev, NULL);
 }
 
-void
-session_accept(struct relay *r, struct listener *l, int fd,
+/* With the miner's side open; NULL without memory, then fd is closed. */
+static struct session *
+session_new(struct relay *r, struct listener *l, int fd,
     const union address *peer)
 {
 	struct session *s;
@@ -214,11 +215,12 @@ session_accept(struct relay *r, struct listener *l, int fd,
 	s = calloc(1, sizeof(*s));
 	if (s == NULL) {
 		close(fd);
-		return;
+		return NULL;
 	}
 	s->relay = r;
 	s->listener = listener_hold(l);
-	s->peer = *peer;
+	if (peer != NULL)
+		s->peer = *peer;
 	s->side[MINER].fd = s->side[POOL].fd = -1;
 	s->side[POOL].session = s;
 	s->opened_us = real_us();
@@ -226,8 +228,30 @@ session_accept(struct relay *r, struct listener *l, int fd,
 	uuid_new(s->uuid);
 	side_open(s, MINER, fd);
 	relay_session_began(r, s);
+	return s;
+}
+
+void
+session_accept(struct relay *r, struct listener *l, int fd,
+    const union address *peer)
+{
+	struct session *s = session_new(r, l, fd, peer);
+
+	if (s == NULL)
+		return;
 	if (listener_trusts(l, peer))
 		session_read_proxy(s);
 	else
 		session_begin(s);
+}
+
+void
+session_replay(struct relay *r, struct listener *l, int fd)
+{
+	struct session *s = session_new(r, l, fd, NULL);
+
+	if (s == NULL)
+		return;
+	s->replay = true;
+	session_begin(s);
 }

@@ -75,6 +75,8 @@ relay_admits(struct relay *r, struct session *s)
 	char peer[64];
 	unsigned n;
 
+	if (s->replay)
+		return true;
 	n = limits_count(r->limits, &s->peer, 1);
 	s->counted = true;
 	if (r->conf.max_per_address == 0 || n <= r->conf.max_per_address)
@@ -312,6 +314,7 @@ static const struct ipc_handler handlers[] = {
 	{ MSG_CONF_PROXY, conf_on_proxy },
 	{ MSG_REQ_DISCONNECT, request_disconnect },
 	{ MSG_REQ_DRAIN, request_drain },
+	{ MSG_REPLAY, request_replay },
 	{ MSG_REQ_RELAY_STATS, request_stats },
 	{ MSG_NONE, NULL },
 };

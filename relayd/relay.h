@@ -157,6 +157,7 @@ struct session {
 	bool is_dirty;
 	bool is_waiting;
 	bool close_dropped; /* the ring no longer has its CLOSED */
+	bool replay;        /* see session_replay() */
 	bool counted;       /* in limits */
 	uint8_t first_fin;  /* 0 none yet, else 1 + the side's index */
 	bool has_info;
@@ -227,6 +228,12 @@ bool listener_trusts(const struct listener *, const union address *);
 /* Takes fd over. */
 void session_accept(struct relay *, struct listener *, int fd,
     const union address *peer);
+/*
+ * A session of HashScope's own: fd, taken over, is one end of a socketpair
+ * that stands where the miner would.  Its first direction is recorded as
+ * hashscope_to_pool.  It never writes into a miner's connection.
+ */
+void session_replay(struct relay *, struct listener *, int fd);
 /* connect.c found a pool: fd is connected. */
 void session_connected(struct session *, struct pool *, unsigned index, int fd,
     const union address *peer, uint32_t connect_us);

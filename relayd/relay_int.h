@@ -69,6 +69,7 @@ void conf_bound_sessions(struct relay *);
 /* --- request.c: what the operator asks for --- */
 void request_disconnect(struct ipc *, struct msg_in *, void *);
 void request_drain(struct ipc *, struct msg_in *, void *);
+void request_replay(struct ipc *, struct msg_in *, void *);
 void request_stats(struct ipc *, struct msg_in *, void *);
 
 #endif

@@ -81,6 +81,44 @@ request_drain(struct ipc *ipc, struct msg_in *m, void *arg)
 	reply(ipc, m->id, true, text);
 }
 
+/* The listener of that name, or the first that has a pool for "". */
+static struct listener *
+listener_named(struct relay *r, const char *name)
+{
+	for (unsigned i = 0; i < r->nlisteners; i++) {
+		struct listener *l = r->listeners[i];
+
+		if (name[0] == '\0' ? l->npools > 0 :
+				      strcmp(l->conf.name, name) == 0)
+			return l;
+	}
+	return NULL;
+}
+
+void
+request_replay(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct relay *r = arg;
+	struct listener *l;
+	char name[60];
+
+	msg_get_str(&m->cur, name, sizeof(name));
+	if (msg_end(&m->cur) == -1 || m->fd == -1 ||
+	    evutil_make_socket_nonblocking(m->fd) == -1) {
+		ipc_bad(ipc, m, "malformed");
+		return;
+	}
+	l = listener_named(r, name);
+	if (l == NULL) {
+		reply(ipc, m->id, false, "no such listener has a pool");
+	} else if (r->nsessions >= r->max_sessions || r->leaving) {
+		reply(ipc, m->id, false, "no more sessions are taken");
+	} else {
+		session_replay(r, l, msg_take_fd(m));
+		reply(ipc, m->id, true, "");
+	}
+}
+
 static void
 pool_stats(struct relay *r, struct stats *st)
 {

@@ -29,7 +29,12 @@ fact_open(struct fact *f, const struct session *s)
 	fact_begin(f, s, TAP_OPEN, sizeof(f->u.open));
 	memcpy(f->u.open.uuid, s->uuid, 16);
 	f->u.open.opened_us = s->opened_us;
-	address_text(&s->peer, f->u.open.peer, sizeof(f->u.open.peer));
+	if (s->replay) {
+		f->h.flags = TAP_REPLAY;
+		snprintf(f->u.open.peer, sizeof(f->u.open.peer), "hashscope");
+	} else {
+		address_text(&s->peer, f->u.open.peer, sizeof(f->u.open.peer));
+	}
 	address_text(&s->via, f->u.open.via, sizeof(f->u.open.via));
 	snprintf(f->u.open.listener, sizeof(f->u.open.listener), "%s",
 	    s->listener->conf.name);

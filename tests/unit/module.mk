@@ -25,6 +25,7 @@ test_capture_ipc_SRCS := $(test_capture_SRCS)
 relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 test_proxy_SRCS := $(relay_SRCS)
 test_limits_SRCS := relayd/limits.c
+test_replay_SRCS := $(relay_SRCS)
 test_tap_ring_SRCS := $(relay_SRCS)
 test_work_SRCS := tests/unit/verifylib.c
 test_explain_SRCS := tests/unit/verifylib.c
