@@ -15,7 +15,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 place=${HS_BOOT_DIR:-/var/tmp/hashscope-boot}
-mirror=${HS_BOOT_MIRROR:-http://deb.debian.org/debian}
+mirror=${HS_BOOT_MIRROR:-} # debootstrap knows one
 build=${HS_BUILD:-$PWD/build}
 pids=()
 
@@ -80,7 +80,7 @@ bootstrap()
 	mkdir -p "$place"
 	[ ! -e "$place/base/.complete" ] || return 0
 	rm -rf --one-file-system "$place/base"
-	debootstrap --variant=minbase bookworm "$place/base" "$mirror" \
+	debootstrap --variant=minbase bookworm "$place/base" ${mirror:+"$mirror"} \
 	    >"$place/debootstrap.log" 2>&1 ||
 	    skip "debootstrap: $(tail -n 1 "$place/debootstrap.log")"
 	touch "$place/base/.complete"
