@@ -6,16 +6,6 @@
 
 #include "common/childconf.h"
 
-static bool
-get_bool(struct mcur *c)
-{
-	uint8_t v = msg_get_u8(c);
-
-	if (v > 1)
-		c->bad = true;
-	return v == 1;
-}
-
 void
 relay_conf_put(struct mbuf *b, const struct relay_conf *r)
 {
@@ -42,7 +32,7 @@ void
 relay_conf_get(struct mcur *c, struct relay_conf *r)
 {
 	memset(r, 0, sizeof(*r));
-	r->capture = get_bool(c);
+	r->capture = msg_get_bool(c);
 	r->ring_bytes = msg_get_u64(c);
 	r->max_sessions = msg_get_u32(c);
 	r->max_per_address = msg_get_u32(c);
@@ -139,7 +129,7 @@ capture_conf_get(struct mcur *c, struct capture_conf *p)
 	p->age_s = msg_get_u64(c);
 	p->size_bytes = msg_get_u64(c);
 	p->reserve_bytes = msg_get_u64(c);
-	p->redact = get_bool(c);
+	p->redact = msg_get_bool(c);
 	p->ack_ms = msg_get_u32(c);
 	p->commit_ms = msg_get_u32(c);
 	p->commit_rows = msg_get_u32(c);

@@ -198,6 +198,16 @@ msg_get_u8(struct mcur *c)
 	return (uint8_t)get_le(c, 1);
 }
 
+bool
+msg_get_bool(struct mcur *c)
+{
+	uint8_t v = msg_get_u8(c);
+
+	if (v > 1)
+		c->bad = true;
+	return v == 1;
+}
+
 uint16_t
 msg_get_u16(struct mcur *c)
 {

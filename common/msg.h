@@ -184,6 +184,7 @@ struct mcur {
 
 void mcur_init(struct mcur *, const void *, size_t);
 uint8_t msg_get_u8(struct mcur *);
+bool msg_get_bool(struct mcur *); /* a u8; more than 1 is bad */
 uint16_t msg_get_u16(struct mcur *);
 uint32_t msg_get_u32(struct mcur *);
 uint64_t msg_get_u64(struct mcur *);

@@ -16,16 +16,6 @@
 #define QUERY_OFFSET_MAX 10000u
 #define QUERY_END_STATUS 3u /* the highest */
 
-static bool
-get_bool(struct mcur *c)
-{
-	uint8_t v = msg_get_u8(c);
-
-	if (v > 1)
-		c->bad = true;
-	return v == 1;
-}
-
 static uint8_t
 get_below(struct mcur *c, uint8_t end)
 {
@@ -53,7 +43,6 @@ void
 message_put(struct mbuf *b, const struct message_rec *m)
 {
 	msg_put_u64(b, m->pos);
-	msg_put_u64(b, m->prev_hint);
 	msg_put_raw(b, m->session, sizeof(m->session));
 	msg_put_u8(b, m->dir);
 	msg_put_u32(b, m->flags);
@@ -80,7 +69,6 @@ message_get(struct mcur *c, struct message_rec *m)
 
 	memset(m, 0, sizeof(*m));
 	m->pos = msg_get_u64(c);
-	m->prev_hint = msg_get_u64(c);
 	msg_get_raw(c, m->session, sizeof(m->session));
 	m->dir = get_below(c, DIR_MAX);
 	m->flags = msg_get_u32(c);
@@ -96,7 +84,7 @@ message_get(struct mcur *c, struct message_rec *m)
 	msg_get_str(c, m->parse_error, sizeof(m->parse_error));
 	m->raw = get_long(c, &m->raw_len);
 	m->resp_ts_us = msg_get_i64(c);
-	told = get_bool(c);
+	told = msg_get_bool(c);
 	m->resp_raw = get_long(c, &m->resp_len);
 	if (told)
 		return;
@@ -152,7 +140,7 @@ session_get(struct mcur *c, struct session_rec *s)
 	memset(s, 0, sizeof(*s));
 	msg_get_raw(c, s->id, sizeof(s->id));
 	s->state = get_below(c, SESSION_ENDED + 1);
-	s->replay = get_bool(c);
+	s->replay = msg_get_bool(c);
 	s->first_seen_us = msg_get_i64(c);
 	s->last_seen_us = msg_get_i64(c);
 	s->ended_us = msg_get_i64(c);
@@ -289,7 +277,7 @@ query_end_get(struct mcur *c, struct query_end *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->status = get_below(c, QUERY_END_STATUS + 1);
-	e->complete = get_bool(c);
+	e->complete = msg_get_bool(c);
 	e->stopped_at = msg_get_u64(c);
 	e->rows = msg_get_u64(c);
 	msg_get_str(c, e->text, sizeof(e->text));

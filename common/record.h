@@ -33,8 +33,7 @@
 #define MF_UNDELIVERED  0x4000u
 
 struct message_rec {
-	uint64_t pos;       /* its position, and its id in JSON */
-	uint64_t prev_hint; /* 0; spare */
+	uint64_t pos; /* its position, and its id in JSON */
 	uint8_t session[16];
 	uint8_t dir; /* enum tap_dir */
 	uint32_t flags;

@@ -65,7 +65,6 @@ fill_message(void *p)
 	struct message_rec *m = p;
 
 	m->pos = 1ULL << 40 | 3;
-	m->prev_hint = 7;
 	memset(m->session, 0xab, sizeof(m->session));
 	m->dir = DIR_HASHSCOPE_TO_POOL;
 	m->flags = MF_REQUEST | MF_UNDELIVERED;
