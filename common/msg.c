@@ -21,6 +21,11 @@ static const char *const role_names[ROLE_MAX] = {
 	[ROLE_CAPTURE] = "captured",
 	[ROLE_QUERY_PAGE] = "query page",
 	[ROLE_QUERY_SEARCH] = "query search",
+	[ROLE_AUTH] = "auth",
+	[ROLE_API] = "apid",
+	[ROLE_REPLAY] = "replay",
+	[ROLE_NOSTR] = "nostrd",
+	[ROLE_SIGNER] = "signer",
 	[ROLE_CTL] = "hashscopectl",
 };
 

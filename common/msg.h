@@ -31,7 +31,12 @@ enum role {
 	ROLE_CAPTURE,
 	ROLE_QUERY_PAGE,
 	ROLE_QUERY_SEARCH,
-	ROLE_CTL, /* hashscopectl, on the control socket */
+	ROLE_AUTH,   /* users, tokens; the only way to act */
+	ROLE_API,
+	ROLE_REPLAY, /* submits captured shares again */
+	ROLE_NOSTR,
+	ROLE_SIGNER, /* holds nostrd's key */
+	ROLE_CTL,    /* hashscopectl, on the control socket */
 	ROLE_MAX
 };
 
@@ -42,8 +47,15 @@ enum role {
 #define R_RELAY        (1u << ROLE_RELAY)
 #define R_CAPTURE      (1u << ROLE_CAPTURE)
 #define R_QUERY        ((1u << ROLE_QUERY_PAGE) | (1u << ROLE_QUERY_SEARCH))
+#define R_AUTH         (1u << ROLE_AUTH)
+#define R_API          (1u << ROLE_API)
+#define R_REPLAY       (1u << ROLE_REPLAY)
+#define R_NOSTR        (1u << ROLE_NOSTR)
+#define R_SIGNER       (1u << ROLE_SIGNER)
 #define R_CTL          (1u << ROLE_CTL)
-#define R_CHILD        (R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY)
+#define R_CHILD                                                       \
+	(R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY | R_AUTH | \
+	    R_API | R_REPLAY | R_NOSTR | R_SIGNER)
 
 #define MSG_KIB(n)     ((n)*1024u)
 /* The largest body of a message; a longer one travels in fragments. */
@@ -127,6 +139,21 @@ enum role {
 			 R_SUP | R_CONTROL | R_CTL, MSG_KIB(16), 0) \
 	X(CAPTURE_STATS, R_CAPTURE | R_CONTROL, R_CONTROL | R_CTL, \
 					     MSG_KIB(16),     0) \
+	/* acting, see common/act.h */ \
+	X(ACT,           R_API | R_CONTROL | R_CTL, R_AUTH | R_CONTROL, \
+					     MSG_KIB(66),    0) \
+	X(ACTED,         R_AUTH | R_CONTROL, R_API | R_CONTROL | R_CTL, \
+					     MSG_KIB(257),   0) \
+	X(DO,            R_AUTH,      R_SUP | R_CAPTURE | R_REPLAY, \
+					     MSG_KIB(66),    0) \
+	X(DONE,          R_SUP | R_CAPTURE | R_REPLAY, R_AUTH, \
+					     MSG_KIB(257),   0) \
+	/* who is it: asked by apid */ \
+	X(WHO,           R_API,       R_AUTH,    512,            0) \
+	X(LOGIN,         R_API,       R_AUTH,    MSG_KIB(1),     0) \
+	X(LOGOUT,        R_API,       R_AUTH,    512,            0) \
+	X(IDENTITY,      R_AUTH,      R_API,     512,            0) \
+	X(FORGET,        R_AUTH,      R_API,     0,              0) \
 	X(REPLY,         R_SUP | R_RELAY | R_CAPTURE | R_CONTROL, \
 			 R_SUP | R_CONTROL | R_CTL, MSG_KIB(1),  0)
 /* clang-format on */

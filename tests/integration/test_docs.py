@@ -11,6 +11,8 @@ import hs
 ROLES = {
     "R_SUP": "supervisor", "R_CONTROL": "control", "R_RESOLVER": "resolver",
     "R_RELAY": "relayd", "R_CAPTURE": "captured", "R_QUERY": "query",
+    "R_AUTH": "auth", "R_API": "apid", "R_REPLAY": "replay",
+    "R_NOSTR": "nostrd", "R_SIGNER": "signer",
     "R_CTL": "hashscopectl", "R_CHILD": "each child"}
 
 
