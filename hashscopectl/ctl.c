@@ -9,20 +9,20 @@
 
 #include "hashscopectl/ctl.h"
 
-static int (*const commands[ACT_MAX])(struct ctl *) = {
-	[ACT_SUMMARY] = show_summary,
-	[ACT_SESSIONS] = show_sessions,
-	[ACT_SESSION] = show_session,
-	[ACT_MESSAGES] = show_messages,
-	[ACT_MESSAGE] = show_message,
-	[ACT_PROCESSES] = show_processes,
-	[ACT_CONFIG] = show_config,
-	[ACT_MONITOR] = monitor,
-	[ACT_DISCONNECT] = act_disconnect,
-	[ACT_DRAIN] = act_drain,
-	[ACT_RELOAD] = act_reload,
-	[ACT_LOG] = act_log,
-	[ACT_VERIFY] = verify,
+static int (*const commands[CMD_MAX])(struct ctl *) = {
+	[CMD_SUMMARY] = show_summary,
+	[CMD_SESSIONS] = show_sessions,
+	[CMD_SESSION] = show_session,
+	[CMD_MESSAGES] = show_messages,
+	[CMD_MESSAGE] = show_message,
+	[CMD_PROCESSES] = show_processes,
+	[CMD_CONFIG] = show_config,
+	[CMD_MONITOR] = monitor,
+	[CMD_DISCONNECT] = act_disconnect,
+	[CMD_DRAIN] = act_drain,
+	[CMD_RELOAD] = act_reload,
+	[CMD_LOG] = act_log,
+	[CMD_VERIFY] = verify,
 };
 
 int
@@ -92,7 +92,7 @@ print_help(const struct grammar_error *err)
 static int
 run(struct ctl *c, const char *path, bool json, int64_t now)
 {
-	bool offline = c->cmd.action == ACT_VERIFY;
+	bool offline = c->cmd.action == CMD_VERIFY;
 	int code;
 
 	if (!offline && client_open(&c->client, path) == -1)
