@@ -4,8 +4,8 @@
  *
  * It keeps the right to read and write beneath the state directory, and
  * nothing else: no socket but its channels, which are with relayd (the tap),
- * with control (the feed, counters) and with both lanes of the query role
- * (HOLD).  All that it reads of miners and pools is hostile, all that it
+ * with control, apid, replay and nostrd (the feed, counters) and with both
+ * lanes of the query role (HOLD).  All that it reads of miners and pools is hostile, all that it
  * does may fail, and nothing of either may reach the relay: relayd sends
  * into a socket that it does not wait for.
  *
@@ -40,7 +40,7 @@ struct capture {
 	struct tap_in *tap;
 	struct hold *hold;
 	struct feed feed;
-	struct ipc *control;
+	struct ipc *viewer[ROLE_MAX]; /* who may subscribe and ask */
 	struct event *second;
 };
 
@@ -105,7 +105,7 @@ on_turn(void *arg)
 	struct capture *c = arg;
 
 	hold_check(c->hold);
-	if (!c->feed.subscribed)
+	if (c->feed.topics == 0)
 		return;
 	feed_flush(&c->feed, store_committed(c->ingest.store), clock_ns());
 	if (feed_waiting(&c->feed))
@@ -141,26 +141,33 @@ on_reset(void *arg)
 	feed_store(&c->feed, store_id(c->ingest.store), c->ingest.last_pos);
 }
 
-/* --- control --- */
+/* --- viewers: control, apid, replay, nostrd --- */
+
+/* Records are only made for somebody. */
+static void
+listen_to_ingest(struct capture *c)
+{
+	c->ingest.on_message = c->feed.topics & FEED_MESSAGES ? on_message :
+								NULL;
+}
 
 static void
 on_subscribe(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct capture *c = arg;
-	uint64_t what = msg_get_u64(&m->cur);
+	uint32_t topics = msg_get_u32(&m->cur);
 
 	if (!c->open || msg_end(&m->cur) == -1) {
 		ipc_bad(ipc, m, "too early, or malformed");
 		return;
 	}
-	if (what == FEED_NO_MORE) {
+	if (topics == 0)
 		feed_unsubscribe(&c->feed, ipc);
-		c->ingest.on_message = NULL;
-		return;
-	}
-	feed_subscribe(&c->feed, ipc, m->id, c->ingest.last_pos,
-	    store_committed(c->ingest.store), c->ingest.first_committed);
-	c->ingest.on_message = on_message;
+	else if (feed_subscribe(&c->feed, ipc, m->id, topics,
+		     c->ingest.last_pos, store_committed(c->ingest.store),
+		     c->ingest.first_committed) == -1)
+		ipc_bad(ipc, m, "too many subscribers");
+	listen_to_ingest(c);
 }
 
 static void
@@ -178,7 +185,7 @@ on_stats(struct ipc *ipc, struct msg_in *m, void *arg)
 	}
 	tap_in_stats(c->tap, st);
 	ingest_stats(&c->ingest, st);
-	stats_add(st, "feed.subscribed", c->feed.subscribed);
+	stats_add(st, "feed.subscribed", c->feed.topics != 0);
 	stats_add(st, "feed.batches", c->feed.batches);
 	stats_add(st, "feed.messages", c->feed.messages);
 	stats_add(st, "feed.skipped", c->feed.skipped);
@@ -192,53 +199,69 @@ on_stats(struct ipc *ipc, struct msg_in *m, void *arg)
 }
 
 static void
-on_control_end(struct ipc *ipc, int err, void *arg)
+on_viewer_end(struct ipc *ipc, int err, void *arg)
 {
 	struct capture *c = arg;
+	enum role who = ipc_peer(ipc);
 
 	feed_unsubscribe(&c->feed, ipc);
-	if (!c->feed.subscribed)
-		c->ingest.on_message = NULL;
-	if (c->control == ipc)
-		c->control = NULL;
+	listen_to_ingest(c);
+	if (c->viewer[who] == ipc)
+		c->viewer[who] = NULL;
 	ipc_free(ipc);
 }
 
 static void
-on_control_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
+on_viewer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
 {
 	if (ipc_bad_count(ipc) == 1)
-		log_warnx("control sent message %u: %s", type, why);
+		log_warnx("%s sent message %u: %s", role_name(ipc_peer(ipc)),
+		    type, why);
 }
 
-static const struct ipc_handler control_handlers[] = {
+static const struct ipc_handler viewer_handlers[] = {
 	{ MSG_FEED_SUBSCRIBE, on_subscribe },
 	{ MSG_REQ_CAPTURE_STATS, on_stats },
 	{ MSG_NONE, NULL },
 };
 
-static const struct ipc_ops control_ops = {
-	.handlers = control_handlers,
-	.on_end = on_control_end,
-	.on_bad = on_control_bad,
+static const struct ipc_ops viewer_ops = {
+	.handlers = viewer_handlers,
+	.on_end = on_viewer_end,
+	.on_bad = on_viewer_bad,
 };
 
 static void
-control_peer(struct capture *c, int fd)
+viewer_peer(struct capture *c, enum role who, int fd)
 {
-	struct ipc *old = c->control;
+	struct ipc *old = c->viewer[who];
 
 	if (old != NULL)
-		on_control_end(old, 0, c);
-	c->control = ipc_new(proc_base(c->proc), fd, ROLE_CAPTURE, ROLE_CONTROL,
-	    &control_ops, c);
-	if (c->control == NULL) {
-		log_warn("no channel to control");
+		on_viewer_end(old, 0, c);
+	c->viewer[who] = ipc_new(proc_base(c->proc), fd, ROLE_CAPTURE, who,
+	    &viewer_ops, c);
+	if (c->viewer[who] == NULL) {
+		log_warn("no channel to %s", role_name(who));
 		return;
 	}
-	ipc_set_limit(c->control, 4u << 20);
+	ipc_set_limit(c->viewer[who], 4u << 20);
 	if (!c->open)
-		ipc_pause(c->control);
+		ipc_pause(c->viewer[who]);
+}
+
+static void
+viewers_resume(struct capture *c)
+{
+	for (unsigned i = 0; i < ROLE_MAX; i++)
+		if (c->viewer[i] != NULL)
+			ipc_resume(c->viewer[i]);
+}
+
+static void
+viewers_free(struct capture *c)
+{
+	for (unsigned i = 0; i < ROLE_MAX; i++)
+		ipc_free(c->viewer[i]);
 }
 
 /* --- the life of the role --- */
@@ -310,8 +333,7 @@ serve(struct proc *proc, void *arg)
 	feed_store(&c->feed, store_id(c->ingest.store), c->ingest.last_pos);
 	hold_store(c->hold, c->ingest.store);
 	tap_in_start(c->tap, &c->ingest);
-	if (c->control != NULL)
-		ipc_resume(c->control);
+	viewers_resume(c);
 	event_add(c->second, &second);
 }
 
@@ -323,8 +345,8 @@ peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
 	make_parts(c, proc);
 	if (role == ROLE_RELAY)
 		tap_in_peer(c->tap, fd);
-	else if (role == ROLE_CONTROL)
-		control_peer(c, fd);
+	else if (R_VIEWER & 1u << role)
+		viewer_peer(c, role, fd);
 	else if (role == ROLE_QUERY_PAGE || role == ROLE_QUERY_SEARCH)
 		hold_lane(c->hold, role, fd);
 	else
@@ -348,7 +370,7 @@ shut_down(struct proc *proc, void *arg)
 	tap_in_free(c->tap);
 	c->tap = NULL;
 	hold_free(c->hold);
-	ipc_free(c->control);
+	viewers_free(c);
 	feed_free(&c->feed);
 	event_free(c->second);
 	proc_exit(proc, 0);

@@ -1,5 +1,5 @@
 /*
- * One subscriber: the control role, which passes it on to its own.
+ * A batch is built once and sent to all who want messages.
  */
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #define FEED_BYTES    (64u * 1024u)
 #define FEED_EVERY_NS UINT64_C(4000000)
-/* What may wait in the channel before batches are skipped. */
+/* What may wait in a channel before batches are skipped. */
 #define FEED_QUEUE    (1024u * 1024u)
 
 void
@@ -33,41 +33,73 @@ begin(struct feed *f)
 }
 
 static void
-say_hello(struct feed *f, uint32_t id, uint64_t last, uint64_t committed)
+say_hello(struct feed *f, struct ipc *ipc, uint32_t id, uint64_t last,
+    uint64_t committed)
 {
 	mbuf_reset(&f->out);
 	msg_put_raw(&f->out, f->store_id, sizeof(f->store_id));
 	msg_put_u64(&f->out, last);
 	msg_put_u64(&f->out, committed);
-	(void)ipc_send(f->ipc, MSG_FEED_HELLO, id, -1, &f->out);
+	(void)ipc_send(ipc, MSG_FEED_HELLO, id, -1, &f->out);
 }
 
-void
-feed_subscribe(struct feed *f, struct ipc *ipc, uint32_t id, uint64_t last,
-    uint64_t committed, uint64_t reset_to)
+static struct feed_sub *
+sub_find(struct feed *f, const struct ipc *ipc)
 {
-	f->ipc = ipc;
-	f->subscribed = true;
-	begin(f);
-	f->prev = last;
-	f->behind = false;
-	say_hello(f, id, last, committed);
-	if (f->reset_told)
-		return;
-	f->reset_told = true;
+	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++)
+		if (f->sub[i].ipc == ipc)
+			return &f->sub[i];
+	return NULL;
+}
+
+static void
+count_topics(struct feed *f)
+{
+	f->topics = 0;
+	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++)
+		if (f->sub[i].ipc != NULL)
+			f->topics |= f->sub[i].topics;
+	if (!(f->topics & FEED_MESSAGES))
+		begin(f);
+}
+
+int
+feed_subscribe(struct feed *f, struct ipc *ipc, uint32_t id, uint32_t topics,
+    uint64_t last, uint64_t committed, uint64_t reset_to)
+{
+	uint32_t role = 1u << ipc_peer(ipc);
+	struct feed_sub *s = sub_find(f, ipc);
+
+	if (s == NULL)
+		s = sub_find(f, NULL);
+	if (s == NULL)
+		return -1;
+	if (!(f->topics & FEED_MESSAGES))
+		f->prev = last;
+	s->ipc = ipc;
+	s->topics = topics;
+	s->behind = false;
+	s->told = committed;
+	count_topics(f);
+	say_hello(f, ipc, id, last, committed);
+	if (f->reset_told & role)
+		return 0;
+	f->reset_told |= role;
 	mbuf_reset(&f->out);
 	msg_put_u64(&f->out, reset_to);
 	(void)ipc_send(ipc, MSG_FEED_RESET, id, -1, &f->out);
+	return 0;
 }
 
 void
 feed_unsubscribe(struct feed *f, const struct ipc *ipc)
 {
-	if (f->ipc != ipc)
+	struct feed_sub *s = sub_find(f, ipc);
+
+	if (ipc == NULL || s == NULL)
 		return;
-	f->ipc = NULL;
-	f->subscribed = false;
-	begin(f);
+	memset(s, 0, sizeof(*s));
+	count_topics(f);
 }
 
 void
@@ -76,34 +108,55 @@ feed_store(struct feed *f, const uint8_t id[16], uint64_t last)
 	memcpy(f->store_id, id, sizeof(f->store_id));
 	f->prev = last;
 	begin(f);
-	if (f->subscribed)
-		say_hello(f, 0, last, 0);
+	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++)
+		if (f->sub[i].ipc != NULL)
+			say_hello(f, f->sub[i].ipc, 0, last, 0);
+}
+
+/* What is in out, of count messages. */
+static void
+send_to(struct feed *f, struct feed_sub *s, uint32_t count, uint64_t committed)
+{
+	if (ipc_queued(s->ipc) > FEED_QUEUE || f->out.bad ||
+	    ipc_send(s->ipc, MSG_FEED_BATCH, 0, -1, &f->out) == -1) {
+		f->skipped += count;
+		s->behind = true;
+		return;
+	}
+	s->behind = false;
+	s->told = committed;
+	if (count > 0) {
+		f->batches++;
+		f->messages += count;
+	}
 }
 
 static void
-send_batch(struct feed *f, uint64_t committed)
+put_batch(struct feed *f, uint64_t committed)
 {
 	f->head.committed = committed;
 	memcpy(f->head.store_id, f->store_id, sizeof(f->store_id));
 	mbuf_reset(&f->out);
 	feed_head_put(&f->out, &f->head);
 	msg_put_raw(&f->out, f->records.data, f->records.len);
-	if (ipc_queued(f->ipc) > FEED_QUEUE || f->records.bad || f->out.bad ||
-	    ipc_send(f->ipc, MSG_FEED_BATCH, 0, -1, &f->out) == -1) {
-		f->skipped += f->head.count;
-		f->behind = true;
-	} else {
-		f->behind = false;
-		f->batches++;
-		f->messages += f->head.count;
-	}
+	if (f->records.bad)
+		f->out.bad = true;
+}
+
+static void
+send_batch(struct feed *f, uint64_t committed)
+{
+	put_batch(f, committed);
+	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++)
+		if (f->sub[i].ipc != NULL && f->sub[i].topics & FEED_MESSAGES)
+			send_to(f, &f->sub[i], f->head.count, committed);
 	begin(f);
 }
 
 void
 feed_message(struct feed *f, const struct message_rec *r)
 {
-	if (!f->subscribed)
+	if (!(f->topics & FEED_MESSAGES))
 		return;
 	if (f->head.count == 0) {
 		f->head.prev = f->prev;
@@ -123,14 +176,35 @@ feed_waiting(const struct feed *f)
 	return f->head.count > 0;
 }
 
-/* There may be no message for long: how far it went while nobody read. */
-static void
-catch_up(struct feed *f, uint64_t committed)
+/*
+ * There may be no message for long: how far it went while it did not read,
+ * and how far the store has come, to who wants to know.
+ */
+static bool
+is_due(const struct feed *f, const struct feed_sub *s, uint64_t committed)
 {
-	if (ipc_queued(f->ipc) > 0)
-		return;
-	f->head.prev = f->head.first = f->head.last = f->prev;
-	send_batch(f, committed);
+	if (s->ipc == NULL || ipc_queued(s->ipc) > 0)
+		return false;
+	if (s->behind)
+		return true;
+	return s->topics & FEED_MARKS && s->told != committed;
+}
+
+static void
+send_marks(struct feed *f, uint64_t committed)
+{
+	bool put = false;
+
+	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++) {
+		if (!is_due(f, &f->sub[i], committed))
+			continue;
+		if (!put) {
+			f->head.prev = f->head.first = f->head.last = f->prev;
+			put_batch(f, committed);
+			put = true;
+		}
+		send_to(f, &f->sub[i], 0, committed);
+	}
 }
 
 void
@@ -142,7 +216,6 @@ feed_flush(struct feed *f, uint64_t committed, uint64_t now)
 	if (f->head.count > 0) {
 		f->sent_ns = now;
 		send_batch(f, committed);
-	} else if (f->behind && f->subscribed) {
-		catch_up(f, committed);
 	}
+	send_marks(f, committed);
 }

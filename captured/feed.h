@@ -1,8 +1,8 @@
 /*
- * The feed: messages to a subscriber as soon as they are parsed, in batches,
- * never waiting for it.  What does not fit is skipped; each batch says which
- * position was before it, so the subscriber sees that and asks the query
- * role.
+ * The feed: messages to each subscriber as soon as they are parsed, in
+ * batches, never waiting for anybody.  What does not fit into a subscriber's
+ * channel is skipped for that one; each batch says which position was before
+ * it, so the subscriber sees that and asks the query role.
  */
 #ifndef CAPTURED_FEED_H
 #define CAPTURED_FEED_H
@@ -10,11 +10,20 @@
 #include "common/ipc.h"
 #include "common/record.h"
 
-struct feed {
-	struct ipc *ipc; /* to the subscriber, not ours; NULL none */
-	bool subscribed;
+/* control, apid, replay, nostrd */
+#define FEED_SUBSCRIBERS 4
+
+struct feed_sub {
+	struct ipc *ipc; /* not ours; NULL: free */
+	uint32_t topics; /* FEED_* of common/record.h */
 	bool behind;     /* batches were skipped, and none sent since */
-	bool reset_told; /* of what an earlier captured gave out in vain */
+	uint64_t told;   /* committed, as it was last told */
+};
+
+struct feed {
+	struct feed_sub sub[FEED_SUBSCRIBERS];
+	uint32_t topics;     /* that anybody wants */
+	uint32_t reset_told; /* roles that know what was given out in vain */
 	uint8_t store_id[16];
 	struct mbuf records; /* of the batch that is being built */
 	struct mbuf out;
@@ -26,9 +35,11 @@ struct feed {
 
 void feed_init(struct feed *);
 void feed_free(struct feed *);
-/* A subscriber; told where it is, and once what to forget. */
-void feed_subscribe(struct feed *, struct ipc *, uint32_t id, uint64_t last,
-    uint64_t committed, uint64_t reset_to);
+/* A subscriber, or other topics for one; told where it is, and once what to
+ * forget.  -1 when there are too many. */
+int feed_subscribe(struct feed *, struct ipc *, uint32_t id, uint32_t topics,
+    uint64_t last, uint64_t committed, uint64_t reset_to);
+/* No subscriber is fine. */
 void feed_unsubscribe(struct feed *, const struct ipc *);
 /* Another store, or a start: its id, and the last position given out. */
 void feed_store(struct feed *, const uint8_t id[16], uint64_t last);

@@ -1,12 +1,13 @@
 /*
  * The query role.  It may read the state directory and nothing else, holds
- * a channel to control, which asks, and one to captured, which says when the
- * store must be left alone (HOLD, HELD, GO).
+ * a channel to each that asks (control, apid, replay, nostrd), and one to
+ * captured, which says when the store must be left alone (HOLD, HELD, GO).
  *
  * Queries take turns in slices of some milliseconds, each a read transaction
- * of its own.  Between slices nothing of the store is held: a HOLD is
- * answered at once, and a reader that does not take its rows stops its query
- * without stopping anything else.
+ * of its own: first the askers one after the other, then each one's queries.
+ * Between slices nothing of the store is held: a HOLD is answered at once,
+ * and an asker that does not take its rows stops its queries without
+ * stopping anybody else's.
  */
 #include <sys/queue.h>
 #include <stdio.h>
@@ -20,9 +21,9 @@
 #include "common/record.h"
 
 #define SLICE_MS        20
-/* Bytes that may wait for control before a query waits for it. */
+/* Bytes that may wait for an asker before its queries wait for it. */
 #define QUEUE_HIGH      (512u * 1024u)
-#define JOBS_MAX        256
+#define JOBS_MAX        256 /* of each asker */
 /* Without GO for so long, captured is thought to have forgotten us. */
 #define HOLD_MAX_S      10
 /* A store that is not there or busy: look again, and then give up. */
@@ -30,9 +31,12 @@
 #define AGAIN_MAX_MS    3000
 #define DEADLINE_MAX_MS (10u * 60u * 1000u)
 
+struct asker;
+
 struct job {
 	TAILQ_ENTRY(job) entry;
 	struct role_state *role;
+	struct asker *asker;
 	uint32_t id;
 	struct select *sel;
 	int64_t trouble; /* when the store began to refuse us; 0: it works */
@@ -40,22 +44,29 @@ struct job {
 };
 TAILQ_HEAD(jobs, job);
 
+struct asker {
+	struct role_state *role;
+	struct ipc *ipc; /* NULL: away */
+	struct jobs jobs;
+	unsigned njobs;
+	bool blocked;    /* it does not take what it asked for */
+	int64_t stopped; /* since when held or blocked; 0 not */
+};
+
 struct role_state {
 	enum role role;
 	struct event_base *base;
 	struct capture_conf conf, next;
 	bool have_next;
 	struct sandbox_path path;
-	struct ipc *control, *capture;
+	struct asker asker[ROLE_MAX];
+	unsigned last; /* whose turn it was */
+	struct ipc *capture;
 	struct reader *reader;
-	struct jobs jobs;
-	unsigned njobs;
 	struct event *turn;  /* the next slice */
 	struct event *again; /* the same, a little later */
 	struct event *hold;  /* no GO came */
 	bool held;
-	bool blocked;    /* control does not take what it asked for */
-	int64_t stopped; /* since when held or blocked; 0 not */
 	struct mbuf body;
 	uint64_t n_queries, n_rows, n_failed;
 };
@@ -71,55 +82,87 @@ now_ms(void)
 
 /* --- stopping and going on --- */
 
-static void
-wake(struct role_state *q)
+static bool
+may_work(const struct asker *a)
 {
-	if (!TAILQ_EMPTY(&q->jobs) && !q->held && !q->blocked)
-		event_active(q->turn, EV_TIMEOUT, 0);
+	return a->ipc != NULL && !a->blocked && !TAILQ_EMPTY(&a->jobs);
 }
 
 static void
-stop(struct role_state *q, bool *why)
+wake(struct role_state *q)
 {
-	if (!q->held && !q->blocked)
-		q->stopped = now_ms();
-	*why = true;
+	for (unsigned i = 0; i < ROLE_MAX && !q->held; i++) {
+		if (!may_work(&q->asker[i]))
+			continue;
+		event_active(q->turn, EV_TIMEOUT, 0);
+		break;
+	}
+}
+
+static void
+stop(struct asker *a)
+{
+	if (a->stopped == 0)
+		a->stopped = now_ms();
 }
 
 /* Nobody's deadline passes while it waits for somebody else. */
 static void
-go_on(struct role_state *q, bool *why)
+go_on(struct asker *a)
 {
 	struct job *j;
 	unsigned ms;
 
-	if (!*why)
+	if (a->stopped == 0 || a->role->held || a->blocked)
 		return;
-	*why = false;
-	if (q->held || q->blocked)
-		return;
-	ms = (unsigned)(now_ms() - q->stopped);
-	TAILQ_FOREACH(j, &q->jobs, entry)
+	ms = (unsigned)(now_ms() - a->stopped);
+	a->stopped = 0;
+	TAILQ_FOREACH(j, &a->jobs, entry)
 		select_postpone(j->sel, ms);
+}
+
+static void
+block(struct asker *a)
+{
+	a->blocked = true;
+	stop(a);
+}
+
+static void
+hold(struct role_state *q)
+{
+	q->held = true;
+	for (unsigned i = 0; i < ROLE_MAX; i++)
+		stop(&q->asker[i]);
+}
+
+static void
+let_go(struct role_state *q)
+{
+	if (!q->held)
+		return;
+	q->held = false;
+	for (unsigned i = 0; i < ROLE_MAX; i++)
+		go_on(&q->asker[i]);
 	wake(q);
 }
 
 static void
-job_free(struct role_state *q, struct job *j)
+job_free(struct job *j)
 {
-	TAILQ_REMOVE(&q->jobs, j, entry);
-	q->njobs--;
+	TAILQ_REMOVE(&j->asker->jobs, j, entry);
+	j->asker->njobs--;
 	select_free(j->sel);
 	free(j);
 }
 
 static void
-jobs_clear(struct role_state *q)
+jobs_clear(struct asker *a)
 {
 	struct job *j;
 
-	while ((j = TAILQ_FIRST(&q->jobs)) != NULL)
-		job_free(q, j);
+	while ((j = TAILQ_FIRST(&a->jobs)) != NULL)
+		job_free(j);
 }
 
 static void
@@ -132,23 +175,25 @@ reader_drop(struct role_state *q)
 /* --- answers --- */
 
 static void
-send_end(struct role_state *q, uint32_t id, const struct query_end *end)
+send_end(struct asker *a, uint32_t id, const struct query_end *end)
 {
-	mbuf_reset(&q->body);
-	query_end_put(&q->body, end);
-	if (ipc_send(q->control, MSG_QUERY_END, id, -1, &q->body) == -1)
-		log_warn("QUERY_END");
+	struct mbuf *body = &a->role->body;
+
+	mbuf_reset(body);
+	query_end_put(body, end);
+	if (ipc_send(a->ipc, MSG_QUERY_END, id, -1, body) == -1)
+		log_warn("QUERY_END to %s", role_name(ipc_peer(a->ipc)));
 }
 
 static void
-send_refusal(struct role_state *q, uint32_t id, uint8_t status, const char *why)
+send_refusal(struct asker *a, uint32_t id, uint8_t status, const char *why)
 {
 	struct query_end end;
 
 	memset(&end, 0, sizeof(end));
 	end.status = status;
 	snprintf(end.text, sizeof(end.text), "%s", why);
-	send_end(q, id, &end);
+	send_end(a, id, &end);
 }
 
 /* A row is sent: whether the slice may go on. */
@@ -156,15 +201,16 @@ static int
 send_row(struct job *j, enum msg_type type)
 {
 	struct role_state *q = j->role;
+	struct ipc *ipc = j->asker->ipc;
 
-	if (ipc_send(q->control, type, j->id, -1, &q->body) == -1) {
+	if (ipc_send(ipc, type, j->id, -1, &q->body) == -1) {
 		log_warn("row of a query");
 		return -1;
 	}
 	q->n_rows++;
-	if (ipc_queued(q->control) < QUEUE_HIGH)
+	if (ipc_queued(ipc) < QUEUE_HIGH)
 		return 0;
-	stop(q, &q->blocked);
+	block(j->asker);
 	return 1;
 }
 
@@ -193,13 +239,13 @@ static const struct select_ops row_ops = { on_message_row, on_session_row };
 /* --- slices --- */
 
 static void
-job_end(struct role_state *q, struct job *j)
+job_end(struct job *j)
 {
 	struct query_end end;
 
 	select_end(j->sel, &end);
-	send_end(q, j->id, &end);
-	job_free(q, j);
+	send_end(j->asker, j->id, &end);
+	job_free(j);
 }
 
 static void
@@ -213,8 +259,8 @@ job_fail(struct role_state *q, struct job *j, const char *why)
 	snprintf(end.text, sizeof(end.text), "%s", why);
 	log_warnx("query failed: %s", why);
 	q->n_failed++;
-	send_end(q, j->id, &end);
-	job_free(q, j);
+	send_end(j->asker, j->id, &end);
+	job_free(j);
 }
 
 static void
@@ -276,7 +322,7 @@ job_slice(struct role_state *q, struct job *j)
 		wake(q);
 		break;
 	case SELECT_DONE:
-		job_end(q, j);
+		job_end(j);
 		wake(q);
 		break;
 	case SELECT_AGAIN:
@@ -292,24 +338,33 @@ static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct role_state *q = arg;
-	struct job *j = TAILQ_FIRST(&q->jobs);
+	struct asker *a;
+	struct job *j;
 
-	if (j == NULL || q->held || q->blocked || q->control == NULL)
+	if (q->held)
 		return;
-	/* The others have their turn before this one has it again. */
-	TAILQ_REMOVE(&q->jobs, j, entry);
-	TAILQ_INSERT_TAIL(&q->jobs, j, entry);
-	job_slice(q, j);
+	for (unsigned i = 0; i < ROLE_MAX; i++) {
+		q->last = (q->last + 1) % ROLE_MAX;
+		a = &q->asker[q->last];
+		if (!may_work(a))
+			continue;
+		/* Its others have their turn before this one has it again. */
+		j = TAILQ_FIRST(&a->jobs);
+		TAILQ_REMOVE(&a->jobs, j, entry);
+		TAILQ_INSERT_TAIL(&a->jobs, j, entry);
+		job_slice(q, j);
+		return;
+	}
 }
 
-/* --- control: queries --- */
+/* --- askers: queries --- */
 
 static struct job *
-job_find(struct role_state *q, uint32_t id)
+job_find(struct asker *a, uint32_t id)
 {
 	struct job *j;
 
-	TAILQ_FOREACH(j, &q->jobs, entry)
+	TAILQ_FOREACH(j, &a->jobs, entry)
 		if (j->id == id)
 			return j;
 	return NULL;
@@ -329,21 +384,23 @@ deadline_of(const struct role_state *q, const struct query *what)
 }
 
 static int
-job_new(struct role_state *q, uint32_t id, const struct query *what)
+job_new(struct asker *a, uint32_t id, const struct query *what)
 {
+	struct role_state *q = a->role;
 	struct job *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
 		return -1;
 	j->role = q;
+	j->asker = a;
 	j->id = id;
 	j->sel = select_new(what, deadline_of(q, what), &row_ops, j);
 	if (j->sel == NULL) {
 		free(j);
 		return -1;
 	}
-	TAILQ_INSERT_TAIL(&q->jobs, j, entry);
-	q->njobs++;
+	TAILQ_INSERT_TAIL(&a->jobs, j, entry);
+	a->njobs++;
 	q->n_queries++;
 	return 0;
 }
@@ -351,21 +408,22 @@ job_new(struct role_state *q, uint32_t id, const struct query *what)
 static void
 on_query(struct ipc *ipc, struct msg_in *m, void *arg)
 {
-	struct role_state *q = arg;
+	struct asker *a = arg;
+	struct role_state *q = a->role;
 	struct query what;
 
 	query_get(&m->cur, &what);
 	if (msg_end(&m->cur) == -1) {
 		ipc_bad(ipc, m, "malformed");
-		send_refusal(q, m->id, 2, "the query is malformed");
+		send_refusal(a, m->id, 2, "the query is malformed");
 		return;
 	}
-	if (job_find(q, m->id) != NULL) {
+	if (job_find(a, m->id) != NULL) {
 		ipc_bad(ipc, m, "its number is in use");
 		return;
 	}
-	if (q->njobs >= JOBS_MAX || job_new(q, m->id, &what) == -1) {
-		send_refusal(q, m->id, 3, "too many queries at once");
+	if (a->njobs >= JOBS_MAX || job_new(a, m->id, &what) == -1) {
+		send_refusal(a, m->id, 3, "too many queries at once");
 		return;
 	}
 	if (q->reader != NULL && reader_stale(q->reader))
@@ -376,34 +434,36 @@ on_query(struct ipc *ipc, struct msg_in *m, void *arg)
 static void
 on_cancel(struct ipc *ipc, struct msg_in *m, void *arg)
 {
-	struct role_state *q = arg;
-	struct job *j = job_find(q, m->id);
+	struct job *j = job_find(arg, m->id);
 
 	if (j != NULL)
-		job_free(q, j);
+		job_free(j);
 }
 
 static void
-on_control_drained(struct ipc *ipc, void *arg)
+on_asker_drained(struct ipc *ipc, void *arg)
 {
-	struct role_state *q = arg;
+	struct asker *a = arg;
 
-	go_on(q, &q->blocked);
+	a->blocked = false;
+	go_on(a);
+	wake(a->role);
 }
 
 static void
-control_close(struct role_state *q)
+asker_close(struct asker *a)
 {
-	ipc_free(q->control);
-	q->control = NULL;
-	jobs_clear(q);
-	q->blocked = false;
+	jobs_clear(a);
+	ipc_free(a->ipc);
+	a->ipc = NULL;
+	a->blocked = false;
+	a->stopped = 0;
 }
 
 static void
-on_control_end(struct ipc *ipc, int err, void *arg)
+on_asker_end(struct ipc *ipc, int err, void *arg)
 {
-	control_close(arg);
+	asker_close(arg);
 }
 
 static void
@@ -415,17 +475,17 @@ on_peer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
 	    role_name(ipc_peer(ipc)), why);
 }
 
-static const struct ipc_handler control_handlers[] = {
+static const struct ipc_handler asker_handlers[] = {
 	{ MSG_QUERY, on_query },
 	{ MSG_QUERY_CANCEL, on_cancel },
 	{ MSG_NONE, NULL },
 };
 
-static const struct ipc_ops control_ops = {
-	.handlers = control_handlers,
-	.on_end = on_control_end,
+static const struct ipc_ops asker_ops = {
+	.handlers = asker_handlers,
+	.on_end = on_asker_end,
 	.on_bad = on_peer_bad,
-	.on_drained = on_control_drained,
+	.on_drained = on_asker_drained,
 };
 
 /* --- captured: HOLD and GO --- */
@@ -437,7 +497,7 @@ on_hold(struct ipc *ipc, struct msg_in *m, void *arg)
 	struct role_state *q = arg;
 
 	/* No slice is under way, or we would not be here. */
-	stop(q, &q->held);
+	hold(q);
 	evtimer_add(q->hold, &tv);
 	if (ipc_send_empty(ipc, MSG_HELD, m->id) == -1)
 		log_warn("HELD");
@@ -447,7 +507,7 @@ static void
 release(struct role_state *q)
 {
 	evtimer_del(q->hold);
-	go_on(q, &q->held);
+	let_go(q);
 }
 
 static void
@@ -568,26 +628,36 @@ role_sandbox(struct sandbox *box, void *arg)
 }
 
 static void
+asker_peer(struct role_state *q, enum role peer, int fd)
+{
+	struct asker *a = &q->asker[peer];
+
+	asker_close(a);
+	if (q->held)
+		stop(a);
+	a->ipc = ipc_new(q->base, fd, q->role, peer, &asker_ops, a);
+	if (a->ipc == NULL)
+		fatal("channel to %s", role_name(peer));
+}
+
+static void
 role_peer(struct proc *p, enum role peer, uint32_t generation, int fd,
     void *arg)
 {
 	struct role_state *q = arg;
 
-	if (peer == ROLE_CONTROL) {
-		control_close(q);
-		q->control = ipc_new(q->base, fd, q->role, peer, &control_ops,
-		    q);
+	if (R_VIEWER & 1u << peer) {
+		asker_peer(q, peer, fd);
 	} else if (peer == ROLE_CAPTURE) {
 		capture_close(q);
 		q->capture = ipc_new(q->base, fd, q->role, peer, &capture_ops,
 		    q);
+		if (q->capture == NULL)
+			fatal("channel to %s", role_name(peer));
 	} else {
 		log_warnx("no business with %s", role_name(peer));
 		evutil_closesocket(fd);
-		return;
 	}
-	if ((peer == ROLE_CONTROL ? q->control : q->capture) == NULL)
-		fatal("channel to %s", role_name(peer));
 }
 
 static void
@@ -595,7 +665,8 @@ role_shutdown(struct proc *p, void *arg)
 {
 	struct role_state *q = arg;
 
-	control_close(q);
+	for (unsigned i = 0; i < ROLE_MAX; i++)
+		asker_close(&q->asker[i]);
 	capture_close(q);
 	reader_drop(q);
 	proc_exit(p, 0);
@@ -614,7 +685,10 @@ query_new(enum role which)
 	if (q == NULL)
 		return NULL;
 	q->role = which;
-	TAILQ_INIT(&q->jobs);
+	for (unsigned i = 0; i < ROLE_MAX; i++) {
+		q->asker[i].role = q;
+		TAILQ_INIT(&q->asker[i].jobs);
+	}
 	mbuf_init(&q->body);
 	return q;
 }

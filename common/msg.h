@@ -53,6 +53,8 @@ enum role {
 #define R_NOSTR        (1u << ROLE_NOSTR)
 #define R_SIGNER       (1u << ROLE_SIGNER)
 #define R_CTL          (1u << ROLE_CTL)
+/* Who looks at what is captured. */
+#define R_VIEWER       (R_CONTROL | R_API | R_REPLAY | R_NOSTR)
 #define R_CHILD                                                       \
 	(R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY | R_AUTH | \
 	    R_API | R_REPLAY | R_NOSTR | R_SIGNER)
@@ -82,6 +84,10 @@ enum role {
 	X(CONF_CAPTURE,  R_SUP,       R_CAPTURE, MSG_KIB(5),     0) \
 	X(CONF_QUERY,    R_SUP,       R_QUERY,   MSG_KIB(5),     0) \
 	X(CONF_CONTROL,  R_SUP,       R_CONTROL, MSG_KIB(1),     1) \
+	X(CONF_API,      R_SUP,       R_API,     MSG_KIB(2),     1) \
+	X(CONF_API_LISTEN, R_SUP,     R_API,     128,            1) \
+	X(CONF_API_HOST, R_SUP,       R_API,     512,            0) \
+	X(CONF_API_CORS, R_SUP,       R_API,     512,            0) \
 	X(CONF_END,      R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_PREPARED, R_CHILD,     R_SUP,     MSG_KIB(1),     0) \
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
@@ -98,20 +104,20 @@ enum role {
 	X(TAP_BATCH,     R_RELAY,     R_CAPTURE, MSG_PACKET_MAX, 0) \
 	X(TAP_ACK,       R_CAPTURE,   R_RELAY,   24,             0) \
 	/* the feed: captured's news */ \
-	X(FEED_SUBSCRIBE, R_CONTROL,  R_CAPTURE, 16,             0) \
-	X(FEED_HELLO,    R_CAPTURE,   R_CONTROL | R_CTL, 64,     0) \
-	X(FEED_BATCH,    R_CAPTURE | R_CONTROL, R_CONTROL | R_CTL, \
+	X(FEED_SUBSCRIBE, R_VIEWER,   R_CAPTURE, 16,             0) \
+	X(FEED_HELLO,    R_CAPTURE,   R_VIEWER | R_CTL, 64,      0) \
+	X(FEED_BATCH,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(512),   0) \
-	X(FEED_RESET,    R_CAPTURE | R_CONTROL, R_CONTROL | R_CTL, 8, 0) \
+	X(FEED_RESET,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, 8, 0) \
 	/* queries on the store */ \
-	X(QUERY,         R_CONTROL | R_CTL, R_QUERY | R_CONTROL, \
+	X(QUERY,         R_VIEWER | R_CTL, R_QUERY | R_CONTROL, \
 					     MSG_KIB(4),     0) \
-	X(QUERY_CANCEL,  R_CONTROL | R_CTL, R_QUERY | R_CONTROL, 0, 0) \
-	X(ROW_SESSION,   R_QUERY | R_CONTROL, R_CONTROL | R_CTL, \
+	X(QUERY_CANCEL,  R_VIEWER | R_CTL, R_QUERY | R_CONTROL, 0, 0) \
+	X(ROW_SESSION,   R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(16),    0) \
-	X(ROW_MESSAGE,   R_QUERY | R_CONTROL, R_CONTROL | R_CTL, \
+	X(ROW_MESSAGE,   R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_RECORD_MAX, 0) \
-	X(QUERY_END,     R_QUERY | R_CONTROL, R_CONTROL | R_CTL, \
+	X(QUERY_END,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(1),     0) \
 	X(HOLD,          R_CAPTURE,   R_QUERY,   0,              0) \
 	X(HELD,          R_QUERY,     R_CAPTURE, 0,              0) \
@@ -120,24 +126,25 @@ enum role {
 	/* the operator's requests: asked of control, answered with REPLY */ \
 	X(CTL_HELLO,     R_CTL,       R_CONTROL, 4,              0) \
 	X(CTL_WELCOME,   R_CONTROL,   R_CTL,     MSG_KIB(1),     0) \
-	X(REQ_PROCESSES, R_CTL | R_CONTROL, R_CONTROL | R_SUP, 0, 0) \
-	X(REQ_CONFIG,    R_CTL | R_CONTROL, R_CONTROL | R_SUP, 0, 0) \
+	X(REQ_PROCESSES, R_CTL | R_CONTROL | R_API, R_CONTROL | R_SUP, 0, 0) \
+	X(REQ_CONFIG,    R_CTL | R_CONTROL | R_API, R_CONTROL | R_SUP, 0, 0) \
 	X(REQ_RELOAD,    R_CTL | R_CONTROL, R_CONTROL | R_SUP, 0, 0) \
 	X(REQ_LOG_LEVEL, R_CTL | R_CONTROL, R_CONTROL | R_SUP, 1, 0) \
 	X(REQ_DRAIN,     R_CTL | R_CONTROL | R_SUP, \
 			 R_CONTROL | R_SUP | R_RELAY, 4,         0) \
 	X(REQ_DISCONNECT, R_CTL | R_CONTROL | R_SUP, \
 			 R_CONTROL | R_SUP | R_RELAY, 16,        0) \
-	X(REQ_RELAY_STATS, R_CTL | R_CONTROL | R_SUP, \
+	X(REQ_RELAY_STATS, R_CTL | R_CONTROL | R_API | R_SUP, \
 			 R_CONTROL | R_SUP | R_RELAY, 0,         0) \
-	X(REQ_CAPTURE_STATS, R_CTL | R_CONTROL, R_CONTROL | R_CAPTURE, 0, 0) \
+	X(REQ_CAPTURE_STATS, R_CTL | R_VIEWER, R_CONTROL | R_CAPTURE, 0, 0) \
 	X(REQ_MONITOR,   R_CTL,       R_CONTROL, 0,              0) \
-	X(ROW_PROCESS,   R_SUP | R_CONTROL, R_CONTROL | R_CTL, 512, 0) \
-	X(ROW_TEXT,      R_SUP | R_CONTROL, R_CONTROL | R_CTL, \
+	X(ROW_PROCESS,   R_SUP | R_CONTROL, R_CONTROL | R_CTL | R_API, 512, 0) \
+	X(ROW_TEXT,      R_SUP | R_CONTROL, R_CONTROL | R_CTL | R_API, \
 					     MSG_KIB(256),   0) \
 	X(RELAY_STATS,   R_RELAY | R_SUP | R_CONTROL, \
-			 R_SUP | R_CONTROL | R_CTL, MSG_KIB(16), 0) \
-	X(CAPTURE_STATS, R_CAPTURE | R_CONTROL, R_CONTROL | R_CTL, \
+			 R_SUP | R_CONTROL | R_CTL | R_API, \
+					     MSG_KIB(16),    0) \
+	X(CAPTURE_STATS, R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(16),     0) \
 	/* acting, see common/act.h */ \
 	X(ACT,           R_API | R_CONTROL | R_CTL, R_AUTH | R_CONTROL, \
@@ -155,7 +162,7 @@ enum role {
 	X(IDENTITY,      R_AUTH,      R_API,     512,            0) \
 	X(FORGET,        R_AUTH,      R_API,     0,              0) \
 	X(REPLY,         R_SUP | R_RELAY | R_CAPTURE | R_CONTROL, \
-			 R_SUP | R_CONTROL | R_CTL, MSG_KIB(1),  0)
+			 R_SUP | R_CONTROL | R_CTL | R_API, MSG_KIB(1), 0)
 /* clang-format on */
 
 enum msg_type {

@@ -158,13 +158,14 @@ void query_end_get(struct mcur *, struct query_end *);
 
 /* --- the feed --- */
 
-/* FEED_SUBSCRIBE: 0 from now on, or this: no more. */
-#define FEED_NO_MORE UINT64_MAX
+/* FEED_SUBSCRIBE: what from now on; 0: no more. */
+#define FEED_MESSAGES 0x1u /* batches of messages */
+#define FEED_MARKS    0x2u /* how far the store is, when that changes */
 
 /*
  * Head of a FEED_BATCH; count message_rec follow.  With none, for who was
- * left out of earlier batches: prev, first and last are the same, where those
- * ended.
+ * left out of earlier batches or wants to know how far the store is: prev,
+ * first and last are the same, where the batches ended.
  */
 struct feed_head {
 	uint8_t store_id[16];

@@ -13,7 +13,8 @@ ROLES = {
     "R_RELAY": "relayd", "R_CAPTURE": "captured", "R_QUERY": "query",
     "R_AUTH": "auth", "R_API": "apid", "R_REPLAY": "replay",
     "R_NOSTR": "nostrd", "R_SIGNER": "signer",
-    "R_CTL": "hashscopectl", "R_CHILD": "each child"}
+    "R_CTL": "hashscopectl", "R_CHILD": "each child",
+    "R_VIEWER": "each viewer"}
 
 
 def text(name):

@@ -337,7 +337,9 @@ subscribe(struct world *w)
 	w->to_viewer = ipc_new(w->base, fd, ROLE_CAPTURE, ROLE_CONTROL, &no_ops,
 	    &w->viewer);
 	assert_non_null(w->to_viewer);
-	feed_subscribe(&w->feed, w->to_viewer, 5, 100, 90, 80);
+	assert_int_equal(feed_subscribe(&w->feed, w->to_viewer, 5,
+			     FEED_MESSAGES, 100, 90, 80),
+	    0);
 }
 
 static void
