@@ -27,12 +27,14 @@
 #include "captured/ingest.h"
 #include "captured/tap_in.h"
 #include "common/log.h"
+#include "common/watchconf.h"
 
 #define DRAIN_MS 1000
 
 struct capture {
 	struct proc *proc;
 	struct capture_conf conf, next;
+	struct watch_conf watch, next_watch;
 	bool have_next;
 	struct sandbox_path path;
 	struct ingest ingest;
@@ -52,6 +54,7 @@ conf_begin(void *arg)
 	struct capture *c = arg;
 
 	c->have_next = false;
+	watch_conf_default(&c->next_watch);
 }
 
 static void
@@ -65,6 +68,18 @@ on_conf_capture(struct ipc *ipc, struct msg_in *m, void *arg)
 		return;
 	}
 	c->have_next = true;
+}
+
+static void
+on_conf_watch(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct capture *c = arg;
+
+	watch_conf_get(&m->cur, &c->next_watch);
+	if (msg_end(&m->cur) == -1) {
+		ipc_bad(ipc, m, "malformed");
+		c->have_next = false;
+	}
 }
 
 static int
@@ -89,6 +104,7 @@ conf_commit(void *arg)
 	struct capture *c = arg;
 
 	c->conf = c->next;
+	c->watch = c->next_watch;
 	if (c->conf.commit_rows == 0)
 		c->conf.commit_rows = 1;
 	if (c->hold != NULL)
@@ -378,6 +394,7 @@ shut_down(struct proc *proc, void *arg)
 
 static const struct ipc_handler handlers[] = {
 	{ MSG_CONF_CAPTURE, on_conf_capture },
+	{ MSG_CONF_WATCH, on_conf_watch },
 	{ MSG_NONE, NULL },
 };
 

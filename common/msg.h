@@ -82,6 +82,7 @@ enum role {
 	X(CONF_POOL,     R_SUP,       R_RELAY,   MSG_KIB(1),     0) \
 	X(CONF_PROXY,    R_SUP,       R_RELAY,   64,             0) \
 	X(CONF_CAPTURE,  R_SUP,       R_CAPTURE, MSG_KIB(5),     0) \
+	X(CONF_WATCH,    R_SUP,       R_CAPTURE, MSG_KIB(64),    0) \
 	X(CONF_QUERY,    R_SUP,       R_QUERY,   MSG_KIB(5),     0) \
 	X(CONF_CONTROL,  R_SUP,       R_CONTROL, MSG_KIB(1),     1) \
 	X(CONF_API,      R_SUP,       R_API,     MSG_KIB(2),     1) \
@@ -109,6 +110,8 @@ enum role {
 	X(FEED_BATCH,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(512),   0) \
 	X(FEED_RESET,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, 8, 0) \
+	X(FEED_ALERT,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
+					     MSG_KIB(4),     0) \
 	/* queries on the store */ \
 	X(QUERY,         R_VIEWER | R_CTL, R_QUERY | R_CONTROL, \
 					     MSG_KIB(4),     0) \
@@ -117,6 +120,8 @@ enum role {
 					     MSG_KIB(16),    0) \
 	X(ROW_MESSAGE,   R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_RECORD_MAX, 0) \
+	X(ROW_ALERT,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
+					     MSG_KIB(4),     0) \
 	X(QUERY_END,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(1),     0) \
 	X(HOLD,          R_CAPTURE,   R_QUERY,   0,              0) \

@@ -110,6 +110,7 @@ enum query_kind {
 	Q_SESSION,      /* one, by session */
 	Q_MESSAGES,     /* newest first; after: oldest first */
 	Q_MESSAGE,      /* one, by pos */
+	Q_ALERTS,       /* newest first; live and ended as for sessions */
 	Q_MAX
 };
 

@@ -45,6 +45,21 @@ static const struct conf_timers default_timers = {
 	.restart_reset = 10000,
 };
 
+static const struct conf_watch default_watch = {
+	.payout_change = 1,
+	.reconnect = 1,
+	.height = 1,
+	.foreign = 1,
+	.capture = 1,
+	.forget_ms = 24ULL * 3600 * 1000,
+	.rejects_window_ms = 600000,
+	.rejects_shares = 50,
+	.prevhash_ms = 60000,
+	.difficulty = 64,
+	.disputes = 3,
+	.unanswered = 64,
+};
+
 struct config *
 conf_default(void)
 {
@@ -58,6 +73,7 @@ conf_default(void)
 	c->capture = default_capture;
 	c->limits = default_limits;
 	c->timers = default_timers;
+	c->watch = default_watch;
 	c->console.auth = 1;
 	c->nostr.kind_share = 30080;
 	c->nostr.kind_telemetry = 30079;

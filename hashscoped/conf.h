@@ -127,8 +127,25 @@ struct conf_console {
 struct conf_watch {
 	size_t npayouts;
 	char payouts[CONF_MAX_NAMES][CONF_NAME_LEN];
-	uint64_t silent_ms;  /* 0: off */
-	uint64_t rejects_bp; /* hundredths of a percent; 0: off */
+	size_t nusers;
+	char users[CONF_MAX_NAMES][CONF_NAME_LEN];
+	size_t nreconnects; /* hosts that miners may be sent to */
+	char reconnects[CONF_MAX_NAMES][CONF_NAME_LEN];
+	int payout_change; /* these are yes or no */
+	int reconnect;
+	int height;
+	int foreign;
+	int capture;
+	/* In all that follow 0 is off, but for forget, window and shares. */
+	uint64_t silent_ms;
+	uint64_t forget_ms;
+	uint64_t rejects_bp; /* hundredths of a percent */
+	uint64_t rejects_window_ms;
+	uint64_t rejects_shares;
+	uint64_t prevhash_ms;
+	uint64_t difficulty; /* times */
+	uint64_t disputes;   /* shares */
+	uint64_t unanswered; /* submits */
 };
 
 enum conf_nostr_format {

@@ -234,8 +234,23 @@ static const struct conf_key console_keys[] = {
 static const struct conf_key watch_keys[] = {
 	LIST("payout", watch.payouts, watch.npayouts, norm_word,
 	    CONF_MAX_NAMES),
+	LIST("user", watch.users, watch.nusers, norm_text, CONF_MAX_NAMES),
+	LIST("reconnect-to", watch.reconnects, watch.nreconnects, norm_host,
+	    CONF_MAX_NAMES),
+	CHOICE("payout-change", NULL, watch.payout_change, "no", "yes"),
+	CHOICE("reconnect", NULL, watch.reconnect, "no", "yes"),
+	CHOICE("height", NULL, watch.height, "no", "yes"),
+	CHOICE("foreign", NULL, watch.foreign, "no", "yes"),
+	CHOICE("capture", NULL, watch.capture, "no", "yes"),
 	DURATION("silent", watch.silent_ms, 0, 365 * DAY),
+	DURATION("forget", watch.forget_ms, SECOND, 365 * DAY),
 	NUMBER("rejects", KIND_PERCENT, watch.rejects_bp, 0, 10000),
+	DURATION("rejects-window", watch.rejects_window_ms, SECOND, DAY),
+	COUNT("rejects-shares", watch.rejects_shares, 1, 1000000),
+	DURATION("prevhash", watch.prevhash_ms, 0, DAY),
+	COUNT("difficulty", watch.difficulty, 0, 1000000000),
+	COUNT("disputes", watch.disputes, 0, 1000000),
+	COUNT("unanswered", watch.unanswered, 0, 256),
 };
 
 static const struct conf_key nostr_keys[] = {

@@ -3,10 +3,12 @@
  * common/childconf.h.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/childconf.h"
+#include "common/watchconf.h"
 #include "hashscoped/supervisor.h"
 
 #define QUERY_DEADLINE_MS 250u
@@ -136,6 +138,50 @@ send_capture(struct child *c, const struct config *conf, struct mbuf *body)
 	    body);
 }
 
+static void
+fill_names(struct watch_names *l, const char (*names)[CONF_NAME_LEN], size_t n)
+{
+	_Static_assert(WATCH_NAMES >= CONF_MAX_NAMES, "WATCH_NAMES");
+	for (size_t i = 0; i < n; i++)
+		snprintf(l->name[l->n++], WATCH_NAME, "%s", names[i]);
+}
+
+static void
+fill_watch(struct watch_conf *w, const struct conf_watch *conf)
+{
+	memset(w, 0, sizeof(*w));
+	fill_names(&w->payouts, conf->payouts, conf->npayouts);
+	fill_names(&w->users, conf->users, conf->nusers);
+	fill_names(&w->reconnects, conf->reconnects, conf->nreconnects);
+	w->payout_change = conf->payout_change;
+	w->reconnect = conf->reconnect;
+	w->height = conf->height;
+	w->foreign = conf->foreign;
+	w->capture = conf->capture;
+	w->silent_ms = conf->silent_ms;
+	w->forget_ms = conf->forget_ms;
+	w->rejects_bp = ms32(conf->rejects_bp);
+	w->rejects_window_ms = conf->rejects_window_ms;
+	w->rejects_shares = ms32(conf->rejects_shares);
+	w->prevhash_ms = conf->prevhash_ms;
+	w->difficulty = ms32(conf->difficulty);
+	w->disputes = ms32(conf->disputes);
+	w->unanswered = ms32(conf->unanswered);
+}
+
+static int
+send_watch(struct child *c, const struct config *conf, struct mbuf *body)
+{
+	struct watch_conf *w = malloc(sizeof(*w));
+
+	if (w == NULL)
+		return -1;
+	fill_watch(w, &conf->watch);
+	watch_conf_put(body, w);
+	free(w);
+	return send_item(c, MSG_CONF_WATCH, -1, body);
+}
+
 /* What a miner is to be pointed at. */
 static void
 miner_lines(const struct supervisor *sup, const struct config *conf,
@@ -184,6 +230,8 @@ conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
 		r = send_control(sup, c, conf, &body);
 	else if (r == 0 && c->role != ROLE_RESOLVER)
 		r = send_capture(c, conf, &body);
+	if (r == 0 && c->role == ROLE_CAPTURE)
+		r = send_watch(c, conf, &body);
 	if (r == 0)
 		r = ipc_send_empty(c->ipc, MSG_CONF_END, id);
 	mbuf_free(&body);
