@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/address.h"
+#include "common/bech32.h"
 #include "common/sha256.h"
 
 #define PAYLOAD_MAX 32
@@ -57,68 +58,6 @@ address_base58(uint8_t version, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-/* One step of the BCH code of BIP 173. */
-static uint32_t
-polymod(uint32_t c, uint8_t value)
-{
-	static const uint32_t generator[5] = { 0x3b6a57b2, 0x26508e6d,
-		0x1ea119fa, 0x3d4233dd, 0x2a1462b3 };
-	uint32_t top = c >> 25;
-	int i;
-
-	c = (c & 0x1ffffff) << 5 ^ value;
-	for (i = 0; i < 5; i++)
-		if (top >> i & 1)
-			c ^= generator[i];
-	return c;
-}
-
-/* Groups of five bits, the last one filled up with zeros. */
-static size_t
-to_groups(const uint8_t *p, size_t len, uint8_t *out)
-{
-	unsigned acc = 0, bits = 0;
-	size_t n = 0;
-
-	for (; len > 0; len--) {
-		acc = acc << 8 | *p++;
-		for (bits += 8; bits >= 5; bits -= 5)
-			out[n++] = acc >> (bits - 5) & 31;
-	}
-	if (bits > 0)
-		out[n++] = (uint8_t)(acc << (5 - bits) & 31);
-	return n;
-}
-
-static void
-bech32(const char *hrp, const uint8_t *group, size_t n, uint32_t constant,
-    char *out)
-{
-	static const char digits[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-	uint32_t c = 1;
-	const char *p;
-	size_t i;
-
-	for (p = hrp; *p != '\0'; p++)
-		c = polymod(c, (uint8_t)*p >> 5);
-	c = polymod(c, 0);
-	for (p = hrp; *p != '\0'; p++) {
-		c = polymod(c, *p & 31);
-		*out++ = *p;
-	}
-	*out++ = '1';
-	for (i = 0; i < n; i++) {
-		c = polymod(c, group[i]);
-		*out++ = digits[group[i]];
-	}
-	for (i = 0; i < 6; i++)
-		c = polymod(c, 0);
-	c ^= constant;
-	for (i = 0; i < 6; i++)
-		*out++ = digits[c >> 5 * (5 - i) & 31];
-	*out = '\0';
-}
-
 int
 address_segwit(const char *hrp, unsigned version, const uint8_t *program,
     size_t len, char out[ADDRESS_MAX])
@@ -130,8 +69,8 @@ address_segwit(const char *hrp, unsigned version, const uint8_t *program,
 	    (version == 0 && len != 20 && len != 32))
 		return -1;
 	group[0] = (uint8_t)version;
-	n = 1 + to_groups(program, len, group + 1);
-	bech32(hrp, group, n, version == 0 ? 1 : 0x2bc830a3, out);
+	n = 1 + bech32_groups(program, len, group + 1);
+	bech32_encode(hrp, group, n, version == 0 ? BECH32_V1 : BECH32_M, out);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ test_line_LIBS := -Wl,--wrap=realloc
 define unit_test
 UNIT += $(1)
 $(1)_SRCS += tests/unit/$(1).c
-$(1)_LIBS += -lcmocka -levent_core -lseccomp -lsqlite3 -lyajl -lcrypto
+$(1)_LIBS += -lcmocka -levent_core -lseccomp -lsqlite3 -lyajl -lsecp256k1 -lcrypto
 $$(eval $$(call program,$(1),unit/$(1)))
 endef
 $(foreach t,$(basename $(notdir $(wildcard tests/unit/test_*.c))),$(eval $(call unit_test,$(t))))
