@@ -21,11 +21,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "captured/act_in.h"
 #include "captured/capture.h"
 #include "captured/feed.h"
 #include "captured/hold.h"
 #include "captured/ingest.h"
 #include "captured/tap_in.h"
+#include "captured/worker.h"
 #include "common/log.h"
 #include "common/watchconf.h"
 
@@ -36,10 +38,14 @@ struct capture {
 	struct capture_conf conf, next;
 	struct watch_conf watch, next_watch;
 	bool have_next;
+	unsigned npatterns, next_npatterns;
+	struct broadcast_conf pattern[BROADCAST_PATTERNS];
+	struct broadcast_conf next_pattern[BROADCAST_PATTERNS];
 	struct sandbox_path path;
 	struct ingest ingest;
 	bool open; /* the store is */
 	struct tap_in *tap;
+	struct act_in *acts;
 	struct hold *hold;
 	struct feed feed;
 	struct ipc *viewer[ROLE_MAX]; /* who may subscribe and ask */
@@ -55,6 +61,7 @@ conf_begin(void *arg)
 
 	c->have_next = false;
 	watch_conf_default(&c->next_watch);
+	c->next_npatterns = 0;
 }
 
 static void
@@ -80,6 +87,20 @@ on_conf_watch(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "malformed");
 		c->have_next = false;
 	}
+}
+
+static void
+on_conf_broadcast(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct capture *c = arg;
+	struct broadcast_conf b;
+
+	broadcast_conf_get(&m->cur, &b);
+	if (msg_end(&m->cur) == -1 || c->next_npatterns == BROADCAST_PATTERNS) {
+		ipc_bad(ipc, m, "malformed, or too many");
+		return;
+	}
+	c->next_pattern[c->next_npatterns++] = b;
 }
 
 static int
@@ -109,8 +130,12 @@ conf_commit(void *arg)
 		c->conf.commit_rows = 1;
 	if (c->hold != NULL)
 		hold_conf(c->hold, c->conf.wal_bytes, c->conf.hold_ms);
-	if (c->open)
-		ingest_conf(&c->ingest, &c->conf);
+	memcpy(c->pattern, c->next_pattern, sizeof(c->pattern));
+	c->npatterns = c->next_npatterns;
+	if (!c->open)
+		return;
+	ingest_conf(&c->ingest, &c->conf);
+	workers_conf(&c->ingest, c->pattern, c->npatterns);
 }
 
 /* --- after each round of work --- */
@@ -296,6 +321,25 @@ on_late(void *arg, enum role role)
 	mbuf_free(&body);
 }
 
+/* An act is answered when it is in the store. */
+static bool
+commit_now(void *arg)
+{
+	struct capture *c = arg;
+
+	tap_in_commit(c->tap, true);
+	on_turn(c);
+	return !c->ingest.changed;
+}
+
+static void
+on_follow(void *arg, const struct session *s, const struct message_rec *r)
+{
+	struct capture *c = arg;
+
+	act_in_follow(c->acts, s, r);
+}
+
 /* Whatever comes first, a peer or the start. */
 static void
 make_parts(struct capture *c, struct proc *proc)
@@ -305,9 +349,11 @@ make_parts(struct capture *c, struct proc *proc)
 	c->proc = proc;
 	feed_init(&c->feed);
 	c->tap = tap_in_new(proc_base(proc), on_turn, c);
+	c->acts = act_in_new(proc_base(proc), commit_now, c);
 	c->hold = hold_new(proc_base(proc), on_late, c);
 	c->second = event_new(proc_base(proc), -1, EV_PERSIST, on_second, c);
-	if (c->tap == NULL || c->hold == NULL || c->second == NULL)
+	if (c->tap == NULL || c->acts == NULL || c->hold == NULL ||
+	    c->second == NULL)
 		fatalx("out of memory");
 }
 
@@ -344,12 +390,15 @@ serve(struct proc *proc, void *arg)
 	if (ingest_open(&c->ingest, &c->conf, err, sizeof(err)) == -1)
 		fatalx("the store in %s: %s", c->conf.dir, err);
 	c->open = true;
+	workers_conf(&c->ingest, c->pattern, c->npatterns);
 	c->ingest.on_reset = on_reset;
+	c->ingest.on_follow = on_follow;
 	c->ingest.arg = c;
 	feed_store(&c->feed, store_id(c->ingest.store), c->ingest.last_pos);
 	hold_store(c->hold, c->ingest.store);
 	tap_in_start(c->tap, &c->ingest);
 	viewers_resume(c);
+	act_in_start(c->acts, &c->ingest);
 	event_add(c->second, &second);
 }
 
@@ -361,6 +410,8 @@ peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
 	make_parts(c, proc);
 	if (role == ROLE_RELAY)
 		tap_in_peer(c->tap, fd);
+	else if (role == ROLE_AUTH || role == ROLE_REPLAY)
+		act_in_peer(c->acts, role, fd);
 	else if (R_VIEWER & 1u << role)
 		viewer_peer(c, role, fd);
 	else if (role == ROLE_QUERY_PAGE || role == ROLE_QUERY_SEARCH)
@@ -377,6 +428,7 @@ shut_down(struct proc *proc, void *arg)
 	/* The order and the end of who gave it may both come. */
 	if (c->tap == NULL)
 		return;
+	act_in_stop(c->acts);
 	if (c->open) {
 		tap_in_drain(c->tap, DRAIN_MS);
 		hold_store(c->hold, NULL);
@@ -385,6 +437,7 @@ shut_down(struct proc *proc, void *arg)
 	}
 	tap_in_free(c->tap);
 	c->tap = NULL;
+	act_in_free(c->acts);
 	hold_free(c->hold);
 	viewers_free(c);
 	feed_free(&c->feed);
@@ -395,6 +448,7 @@ shut_down(struct proc *proc, void *arg)
 static const struct ipc_handler handlers[] = {
 	{ MSG_CONF_CAPTURE, on_conf_capture },
 	{ MSG_CONF_WATCH, on_conf_watch },
+	{ MSG_CONF_BROADCAST, on_conf_broadcast },
 	{ MSG_NONE, NULL },
 };
 

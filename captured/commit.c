@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "captured/share.h"
+#include "captured/worker.h"
 #include "common/log.h"
 
 #define BATCH_BYTES_MAX (2u << 20) /* collected; then it is written */
@@ -103,7 +104,7 @@ write_all(struct ingest *in)
 {
 	struct session *s;
 
-	if (store_begin(in->store) == -1)
+	if (store_begin(in->store) == -1 || workers_write(in) == -1)
 		return -1;
 	TAILQ_FOREACH(s, &in->sessions.dirty, changed)
 		if (write_session(in, s) == -1) {
@@ -131,6 +132,7 @@ settle(struct ingest *in)
 		if (s->ended)
 			sessions_remove(&in->sessions, s);
 	}
+	workers_settle(in);
 	in->changed = false;
 }
 
@@ -225,6 +227,7 @@ recover(struct ingest *in)
 		  "one begun",
 	    why, moved);
 	in->n.recovered++;
+	workers_rewrite(in);
 	TAILQ_FOREACH(s, &in->sessions.all, all) {
 		s->facts = s->whole = s->verify_whole = true;
 		session_dirty(&in->sessions, s);

@@ -226,7 +226,9 @@ new_session(struct ingest *in, const struct tap_entry *e,
 	memcpy(s->rec.id, o->uuid, 16);
 	s->rec.state = SESSION_LIVE;
 	s->rec.replay = (e->h.flags & TAP_REPLAY) != 0;
+	s->rec.replay_of = s->rec.replay ? o->replay_of : 0;
 	s->rec.first_seen_us = s->rec.last_seen_us = o->opened_us;
+	(void)settings_apply(&in->settings, &s->rec);
 	s->facts = s->whole = true;
 	in->n.sessions++;
 	return s;
@@ -336,6 +338,9 @@ end_session(struct ingest *in, struct session *s, const struct tap_closed *c)
 	SET_TEXT(s->rec.close_reason, c->reason);
 	SET_TEXT(s->rec.close_detail, c->detail);
 	s->ended = true;
+	if (s->rec.auto_replay_enabled && in->on_follow != NULL)
+		in->on_follow(in->arg, s, NULL);
+	s->rec.auto_replay_enabled = false;
 	in->sessions.live--;
 	touch_facts(in, s);
 	/* While nothing can be written, what says nothing is not kept. */

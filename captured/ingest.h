@@ -7,6 +7,7 @@
  *	share.c		a submit becomes a share with a verdict
  *	commit.c	the transaction, and what to do when it fails
  *	restore.c	what the store knows, taken up at the start
+ *	worker.c	what was set for a worker, in its sessions
  *
  * The order of calls: ingest_open(); ingest_hello() for each relayd that
  * says hello; ingest_batch() any number of times; ingest_commit() when
@@ -16,6 +17,7 @@
 #define CAPTURED_INGEST_H
 
 #include "captured/session.h"
+#include "captured/setting.h"
 #include "captured/store.h"
 #include "common/childconf.h"
 #include "common/stratum.h"
@@ -62,11 +64,15 @@ struct ingest {
 	struct work_store *jobs; /* of all sessions */
 	struct jtree *tree;
 	struct mbuf verifier;
+	struct settings settings;
 	struct work_job **held; /* while sessions are restored */
 	size_t nheld;
 
 	/* Each message when it has a position; NULL: nobody wants them. */
 	void (*on_message)(void *, const struct message_rec *);
+	/* A submit of a session with auto_replay_enabled; NULL: its end. */
+	void (*on_follow)(void *, const struct session *,
+	    const struct message_rec *);
 	/* The store is another one. */
 	void (*on_reset)(void *);
 	void *arg;

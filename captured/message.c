@@ -169,6 +169,8 @@ note_facts(struct making *k, const struct stratum_msg *sm)
 		    sm->mining_session);
 	} else if (sm->method == STRATUM_M_AUTHORIZE && k->d == 0) {
 		note(k, r->worker, sizeof(r->worker), sm->worker);
+		if (settings_apply(&k->in->settings, r))
+			k->s->facts = true;
 	} else if (sm->method == STRATUM_M_SET_DIFFICULTY && k->d == 1 &&
 	    (sm->flags & STRATUM_F_DIFFICULTY)) {
 		r->difficulty = sm->difficulty;
@@ -280,7 +282,7 @@ copy_text(char *dst, size_t size, const char *src)
 }
 
 static void
-tell_viewers(const struct making *k)
+as_record(const struct making *k, struct message_rec *out)
 {
 	const struct store_msg *m = &k->m;
 	const struct session_rec *sr = &k->s->rec;
@@ -296,12 +298,39 @@ tell_viewers(const struct making *k)
 		.raw_len = m->raw_len };
 
 	memcpy(r.session, sr->id, 16);
-	copy_text(r.peer, sizeof(r.peer), k->d == 0 ? sr->peer : sr->pool_peer);
+	message_set_peer(&r, sr->peer, sr->pool_peer);
 	copy_text(r.method, sizeof(r.method), m->method);
 	copy_text(r.jsonrpc_id, sizeof(r.jsonrpc_id), m->jsonrpc_id);
 	copy_text(r.protocol, sizeof(r.protocol), m->protocol);
 	copy_text(r.parse_error, sizeof(r.parse_error), m->parse_error);
-	k->in->on_message(k->in->arg, &r);
+	if (message_is_replay(&r))
+		r.replay_of = sr->replay_of;
+	*out = r;
+}
+
+/* A share of a session whose shares are to be repeated. */
+static bool
+is_followed(const struct making *k, const struct stratum_msg *sm)
+{
+	return k->s->rec.auto_replay_enabled && k->in->on_follow != NULL &&
+	    k->d == 0 && sm->kind == STRATUM_REQUEST &&
+	    sm->method == STRATUM_M_SUBMIT && !(k->m.flags & MF_TRUNCATED);
+}
+
+static void
+tell_viewers(const struct making *k, const struct stratum_msg *sm)
+{
+	struct ingest *in = k->in;
+	bool followed = is_followed(k, sm);
+	struct message_rec r;
+
+	if (!followed && in->on_message == NULL)
+		return;
+	as_record(k, &r);
+	if (in->on_message != NULL)
+		in->on_message(in->arg, &r);
+	if (followed)
+		in->on_follow(in->arg, k->s, &r);
 }
 
 /* --- all together --- */
@@ -379,6 +408,5 @@ message_on_line(void *arg, const struct line *l)
 	link_pair(&k, &in->msg);
 	wait_for_fwd(&k);
 	count(&k);
-	if (in->on_message != NULL)
-		tell_viewers(&k);
+	tell_viewers(&k, &in->msg);
 }

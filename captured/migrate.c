@@ -138,7 +138,22 @@ static const char step2[] =
     /* Of sessions from before nothing is known: no state reads like that. */
     "INSERT INTO verifiers SELECT sid, x'00' FROM sessions WHERE live = 1;";
 
-static const char *const steps[] = { step1, step2 };
+/*
+ * 3.  settings: what an operator has set for a worker; NULL where nothing was.
+ *	They are not bounded with what is captured: nobody set them to expire.
+ * sessions: what of it holds for the session, and for a replay which message
+ *	it repeats.
+ */
+static const char step3[] =
+    "CREATE TABLE settings(worker TEXT PRIMARY KEY, broadcast INTEGER,"
+    " repeat INTEGER, auto_count INTEGER) WITHOUT ROWID;"
+    "ALTER TABLE sessions ADD COLUMN replay_of INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN broadcast INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN repeat INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE sessions ADD COLUMN auto_count INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE sessions ADD COLUMN auto_replay INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = { step1, step2, step3 };
 
 int
 migrate_latest(void)

@@ -44,7 +44,8 @@ static const char *const text[RD_MAX] = {
 			  " INDEXED BY commits_late WHERE late=1 AND lo <= ?",
 	[RD_SID] = "SELECT sid FROM sessions WHERE uuid=?"
 		   " ORDER BY sid DESC LIMIT 1",
-	[RD_WHO] = "SELECT uuid, peer, pool_peer FROM sessions WHERE sid=?",
+	[RD_WHO] =
+	    "SELECT uuid, peer, pool_peer, replay_of FROM sessions WHERE sid=?",
 	[RD_RESPONSE] =
 	    "SELECT ts, session, body, raw FROM messages WHERE pos=?",
 	[RD_BODY] = "SELECT raw FROM bodies WHERE body=?",

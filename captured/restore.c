@@ -10,6 +10,8 @@
 
 #include "captured/map.h"
 #include "captured/share.h"
+#include "captured/store_setting.h"
+#include "captured/worker.h"
 #include "common/log.h"
 
 /* Sessions by the store's number, while items are taken up. */
@@ -106,6 +108,7 @@ static void
 release(struct ingest *in)
 {
 	sessions_clear(&in->sessions);
+	settings_free(&in->settings);
 	shares_close(in);
 	stratum_parser_free(in->parser);
 	free(in->scratch);
@@ -122,6 +125,8 @@ ingest_open(struct ingest *in, const struct capture_conf *conf, char *err,
 
 	memset(in, 0, sizeof(*in));
 	sessions_init(&in->sessions);
+	settings_init(&in->settings);
+	in->settings.broadcast = conf->broadcast;
 	mbuf_init(&in->state);
 	in->conf = *conf;
 	in->parser = stratum_parser_new();
@@ -138,12 +143,16 @@ ingest_open(struct ingest *in, const struct capture_conf *conf, char *err,
 		log_warnx("ALERT: the store was not sound; moved to %s, and a "
 			  "new one begun",
 		    moved);
-	if (restore(in) == -1) {
+	if (restore(in) == -1 ||
+	    store_load_settings(in->store, &in->settings) == -1) {
 		snprintf(err, errlen, "%s", store_error(in->store));
 		goto fail;
 	}
 	in->mark = *store_mark(in->store);
 	in->first_committed = in->last_pos = store_committed(in->store);
+	/* Whoever followed them does so no more, or says it again. */
+	workers_unfollow(in);
+	workers_apply(in);
 	return 0;
 fail:
 	release(in);
@@ -162,8 +171,11 @@ void
 ingest_conf(struct ingest *in, const struct capture_conf *conf)
 {
 	in->conf = *conf;
-	if (in->store != NULL)
-		store_conf(in->store, conf);
+	in->settings.broadcast = conf->broadcast;
+	if (in->store == NULL)
+		return;
+	store_conf(in->store, conf);
+	workers_apply(in);
 }
 
 static uint64_t

@@ -250,7 +250,7 @@ fill_session(struct message_rec *m, struct reader *rd, int64_t sid)
 {
 	struct bind b;
 	struct col c;
-	char peer[64];
+	char peer[64], pool_peer[64];
 	int r;
 
 	rd_start(rd, RD_WHO, &b);
@@ -261,9 +261,10 @@ fill_session(struct message_rec *m, struct reader *rd, int64_t sid)
 	col_init(&c, b.q, 0);
 	col_fixed(&c, m->session, sizeof(m->session));
 	col_text(&c, peer, sizeof(peer));
-	col_text(&c, m->peer, sizeof(m->peer));
-	if (m->dir != DIR_POOL_TO_MINER)
-		memcpy(m->peer, peer, sizeof(m->peer));
+	col_text(&c, pool_peer, sizeof(pool_peer));
+	message_set_peer(m, peer, pool_peer);
+	if (message_is_replay(m))
+		m->replay_of = (uint64_t)col_int(&c);
 	rd_reset(rd, RD_WHO);
 	return 0;
 }

@@ -148,6 +148,11 @@ bind_session_cold(struct bind *b, const struct session_rec *r)
 	bind_text(b, r->worker);
 	bind_text(b, r->close_reason);
 	bind_text(b, r->close_detail);
+	bind_int(b, (int64_t)r->replay_of);
+	bind_int(b, r->broadcast_enabled);
+	bind_int(b, r->repeat_count);
+	bind_int(b, r->auto_replay_count);
+	bind_int(b, r->auto_replay_enabled);
 }
 
 static void
@@ -190,4 +195,9 @@ col_session(struct col *c, struct session_rec *r)
 	col_text(c, r->worker, sizeof(r->worker));
 	col_text(c, r->close_reason, sizeof(r->close_reason));
 	col_text(c, r->close_detail, sizeof(r->close_detail));
+	r->replay_of = (uint64_t)col_int(c);
+	r->broadcast_enabled = col_int(c) != 0;
+	r->repeat_count = (uint16_t)col_int(c);
+	r->auto_replay_count = (uint32_t)col_int(c);
+	r->auto_replay_enabled = col_int(c) != 0;
 }

@@ -53,8 +53,9 @@ void col_fixed(struct col *, void *, size_t len);
 	"rtt_miner, rtt_pool, uuid, live, replay, first_seen, ended, " \
 	"pool_port, pool_index, pool_connect, peer, via, listener, "   \
 	"pool_host, pool_peer, user_agent, mining_session, worker, "   \
-	"close_reason, close_detail"
-#define SESSION_NCOLS 30
+	"close_reason, close_detail, replay_of, broadcast, repeat, "   \
+	"auto_count, auto_replay"
+#define SESSION_NCOLS 35
 
 void bind_session_hot(struct bind *, const struct session_rec *);
 void bind_session_cold(struct bind *, const struct session_rec *);

@@ -117,6 +117,7 @@ capture_conf_put(struct mbuf *b, const struct capture_conf *p)
 	msg_put_u32(b, p->hold_ms);
 	msg_put_u32(b, p->query_ms);
 	msg_put_u64(b, p->wal_bytes);
+	msg_put_u8(b, p->broadcast);
 }
 
 void
@@ -136,6 +137,22 @@ capture_conf_get(struct mcur *c, struct capture_conf *p)
 	p->hold_ms = msg_get_u32(c);
 	p->query_ms = msg_get_u32(c);
 	p->wal_bytes = msg_get_u64(c);
+	p->broadcast = msg_get_bool(c);
+}
+
+void
+broadcast_conf_put(struct mbuf *b, const struct broadcast_conf *p)
+{
+	msg_put_u8(b, p->on);
+	msg_put_str(b, p->pattern);
+}
+
+void
+broadcast_conf_get(struct mcur *c, struct broadcast_conf *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->on = msg_get_bool(c);
+	msg_get_str(c, p->pattern, sizeof(p->pattern));
 }
 
 void

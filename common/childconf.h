@@ -60,6 +60,14 @@ struct capture_conf {
 	uint32_t hold_ms;   /* how long query may take to answer HOLD */
 	uint32_t query_ms;  /* a query's own deadline */
 	uint64_t wal_bytes; /* checkpoint with HOLD past this */
+	bool broadcast;     /* of workers for whom nobody has said */
+};
+
+/* CONF_BROADCAST: what holds instead for those with such names. */
+#define BROADCAST_PATTERNS 64
+struct broadcast_conf {
+	bool on;
+	char pattern[129];
 };
 
 #define CONTROL_REFUSED 16
@@ -93,5 +101,7 @@ void net_conf_put(struct mbuf *, const struct net_conf *);
 void net_conf_get(struct mcur *, struct net_conf *);
 void capture_conf_put(struct mbuf *, const struct capture_conf *);
 void capture_conf_get(struct mcur *, struct capture_conf *);
+void broadcast_conf_put(struct mbuf *, const struct broadcast_conf *);
+void broadcast_conf_get(struct mcur *, struct broadcast_conf *);
 
 #endif

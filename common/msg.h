@@ -89,13 +89,22 @@ enum role {
 	X(CONF_API_LISTEN, R_SUP,     R_API,     128,            1) \
 	X(CONF_API_HOST, R_SUP,       R_API,     512,            0) \
 	X(CONF_API_CORS, R_SUP,       R_API,     512,            0) \
+	X(CONF_BROADCAST, R_SUP,      R_CAPTURE, MSG_KIB(1),     0) \
+	X(CONF_REPLAY,   R_SUP,       R_REPLAY,  MSG_KIB(1),     0) \
 	X(CONF_END,      R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_PREPARED, R_CHILD,     R_SUP,     MSG_KIB(1),     0) \
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_ABORT,    R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_DONE,     R_CHILD,     R_SUP,     0,              0) \
 	/* a pool connection of HashScope's own, to replay shares; REPLY */ \
-	X(REPLAY,        R_SUP,       R_RELAY,   64,             1) \
+	X(REPLAY,        R_SUP,       R_RELAY,   512,            1) \
+	X(REPLAY_OPEN,   R_REPLAY,    R_SUP,     512,            0) \
+	X(REPLAY_OPENED, R_SUP,       R_REPLAY,  512,            1) \
+	/* sessions that the replay role follows */ \
+	X(REPLAY_FOLLOW, R_REPLAY,    R_CAPTURE, 17,             0) \
+	X(REPLAY_FOLLOWED, R_CAPTURE, R_REPLAY,  MSG_KIB(16),    0) \
+	X(REPLAY_SHARE,  R_CAPTURE,   R_REPLAY,  MSG_RECORD_MAX, 0) \
+	X(REPLAY_OVER,   R_CAPTURE,   R_REPLAY,  16,             0) \
 	/* names to addresses */ \
 	X(RESOLVE,       R_RELAY,     R_RESOLVER, 300,           0) \
 	X(RESOLVED,      R_RESOLVER,  R_RELAY,   MSG_KIB(2),     0) \

@@ -162,6 +162,7 @@ object_message(struct json_out *o, const struct message_rec *m)
 	put_response(o, m);
 	put_ms(o, "latency_ms", m->pair != 0 ? m->latency_us : -1);
 	put_text(o, "protocol", m->protocol);
+	put_id(o, "replay_of", m->replay_of);
 	json_knull(o, "explanation");
 	json_object_end(o);
 }
@@ -182,14 +183,13 @@ put_session_pool(struct json_out *o, const struct session_rec *s)
 	    s->pool_connect_us != 0 ? (int64_t)s->pool_connect_us : -1);
 }
 
-/* What later parts of HashScope switch on; off until then. */
 static void
-put_session_replay(struct json_out *o)
+put_session_replay(struct json_out *o, const struct session_rec *s)
 {
-	json_kbool(o, "broadcast_enabled", false);
-	json_kuint(o, "repeat_count", 1);
-	json_kbool(o, "auto_replay_enabled", false);
-	json_kuint(o, "auto_replay_count", 1);
+	json_kbool(o, "broadcast_enabled", s->broadcast_enabled);
+	json_kuint(o, "repeat_count", s->repeat_count);
+	json_kbool(o, "auto_replay_enabled", s->auto_replay_enabled);
+	json_kuint(o, "auto_replay_count", s->auto_replay_count);
 }
 
 static void
@@ -233,7 +233,7 @@ object_session(struct json_out *o, const struct session_rec *s)
 	else
 		json_null(o);
 	put_session_pool(o, s);
-	put_session_replay(o);
+	put_session_replay(o, s);
 	put_session_counts(o, s);
 	json_karray(o, "workers");
 	if (s->worker[0] != '\0')
@@ -246,6 +246,7 @@ object_session(struct json_out *o, const struct session_rec *s)
 	put_text(o, "listener", s->listener);
 	put_text(o, "via", s->via);
 	json_kbool(o, "replay", s->replay);
+	put_id(o, "replay_of", s->replay_of);
 	put_id(o, "first_message_id", s->first_pos);
 	put_id(o, "last_message_id", s->last_pos);
 	json_object_end(o);

@@ -40,6 +40,25 @@ get_long(struct mcur *c, uint32_t *len32)
 }
 
 void
+message_set_peer(struct message_rec *m, const char *peer, const char *pool_peer)
+{
+	if (m->dir == DIR_HASHSCOPE_TO_POOL)
+		snprintf(m->peer, sizeof(m->peer), "hashscope→%.48s",
+		    pool_peer);
+	else
+		snprintf(m->peer, sizeof(m->peer), "%s",
+		    m->dir == DIR_POOL_TO_MINER ? pool_peer : peer);
+}
+
+bool
+message_is_replay(const struct message_rec *m)
+{
+	return m->dir == DIR_HASHSCOPE_TO_POOL &&
+	    (m->flags & MF_REQUEST) != 0 &&
+	    strcmp(m->method, "mining.submit") == 0;
+}
+
+void
 message_put(struct mbuf *b, const struct message_rec *m)
 {
 	msg_put_u64(b, m->pos);
@@ -50,6 +69,7 @@ message_put(struct mbuf *b, const struct message_rec *m)
 	msg_put_i64(b, m->ts_recv_us);
 	msg_put_i64(b, m->ts_fwd_us);
 	msg_put_u64(b, m->pair);
+	msg_put_u64(b, m->replay_of);
 	msg_put_i64(b, m->latency_us);
 	msg_put_str(b, m->peer);
 	msg_put_str(b, m->method);
@@ -76,6 +96,7 @@ message_get(struct mcur *c, struct message_rec *m)
 	m->ts_recv_us = msg_get_i64(c);
 	m->ts_fwd_us = msg_get_i64(c);
 	m->pair = msg_get_u64(c);
+	m->replay_of = msg_get_u64(c);
 	m->latency_us = msg_get_i64(c);
 	msg_get_str(c, m->peer, sizeof(m->peer));
 	msg_get_str(c, m->method, sizeof(m->method));
@@ -130,6 +151,11 @@ session_put(struct mbuf *b, const struct session_rec *s)
 	msg_put_str(b, s->worker);
 	msg_put_str(b, s->close_reason);
 	msg_put_str(b, s->close_detail);
+	msg_put_u64(b, s->replay_of);
+	msg_put_u8(b, s->broadcast_enabled);
+	msg_put_u16(b, s->repeat_count);
+	msg_put_u32(b, s->auto_replay_count);
+	msg_put_u8(b, s->auto_replay_enabled);
 }
 
 void
@@ -169,6 +195,11 @@ session_get(struct mcur *c, struct session_rec *s)
 	msg_get_str(c, s->worker, sizeof(s->worker));
 	msg_get_str(c, s->close_reason, sizeof(s->close_reason));
 	msg_get_str(c, s->close_detail, sizeof(s->close_detail));
+	s->replay_of = msg_get_u64(c);
+	s->broadcast_enabled = msg_get_bool(c);
+	s->repeat_count = msg_get_u16(c);
+	s->auto_replay_count = msg_get_u32(c);
+	s->auto_replay_enabled = msg_get_bool(c);
 }
 
 void

@@ -41,6 +41,7 @@ struct message_rec {
 	int64_t ts_recv_us; /* real time, µs since 1970 */
 	int64_t ts_fwd_us;  /* 0: never written to the other side, or unknown */
 	uint64_t pair; /* request of a response, response of a request; 0 */
+	uint64_t replay_of;  /* the message that this one repeats; 0 none */
 	int64_t latency_us;  /* of a pair, from monotonic times; -1 unknown */
 	char peer[64];       /* who sent it */
 	char method[64];     /* of the request, for a response; "" if none */
@@ -91,7 +92,24 @@ struct session_rec {
 	char worker[129]; /* last mining.authorize */
 	char close_reason[64];
 	char close_detail[128];
+	uint64_t replay_of; /* of a replay: the message it repeats */
+	/* What holds for its worker, see captured/setting.h. */
+	bool broadcast_enabled;
+	uint16_t repeat_count;      /* 1…REPEAT_MAX */
+	uint32_t auto_replay_count; /* 1…AUTO_REPLAY_MAX */
+	bool auto_replay_enabled;   /* the replay role follows it */
 };
+
+/* How often agents submit a share, and auto-replay repeats one. */
+#define REPEAT_MAX      1000u
+#define AUTO_REPLAY_MAX 900000u
+
+/* Who sent a message of a session of these ends: "hashscope→IP:PORT" when
+ * it was HashScope itself. */
+void message_set_peer(struct message_rec *, const char *peer,
+    const char *pool_peer);
+/* It repeats another: a submit of HashScope's own, not what comes before. */
+bool message_is_replay(const struct message_rec *);
 
 void message_put(struct mbuf *, const struct message_rec *);
 /* raw and resp_raw point into the body.  Check msg_end afterwards. */

@@ -64,6 +64,7 @@ struct tap_open {
 	char peer[64];     /* "192.0.2.1:5000", "[2001:db8::1]:5000" */
 	char via[64]; /* the proxy's address when a PROXY header was read */
 	char listener[64];
+	uint64_t replay_of; /* TAP_REPLAY: position of what is repeated */
 };
 
 /* Payload of TAP_POOL. */

@@ -79,6 +79,8 @@ conf_default(void)
 	c->nostr.kind_telemetry = 30079;
 	snprintf(c->replay.password, sizeof(c->replay.password), "x");
 	c->replay.rate = 100;
+	c->replay.answer = 10 * 1000;
+	c->replay.idle = 30 * 1000;
 	return c;
 }
 

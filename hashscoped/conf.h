@@ -25,6 +25,7 @@
 #define CONF_MAX_CONSOLE  8  /* addresses of the console */
 #define CONF_MAX_NAMES    64 /* host, cors, payout, trust: each */
 #define CONF_MAX_RELAYS   16
+#define CONF_MAX_PATTERNS 64 /* broadcast worker */
 
 #define CONF_MAX_FILE     (1024 * 1024) /* bytes in one file */
 #define CONF_MAX_DEPTH    8             /* includes within includes */
@@ -153,6 +154,12 @@ enum conf_nostr_format {
 	CONF_NOSTR_SINGLE
 };
 
+/* Workers whose name it matches; the first that does counts. */
+struct conf_pattern {
+	char pattern[129];
+	int on;
+};
+
 struct conf_nostr {
 	int enabled; /* a nostr block in the file turns it on */
 	size_t nrelays;
@@ -160,6 +167,8 @@ struct conf_nostr {
 	char run[CONF_NAME_LEN]; /* "": made once and kept */
 	int format;              /* enum conf_nostr_format */
 	int broadcast;           /* the default of new workers */
+	size_t npatterns;
+	struct conf_pattern patterns[CONF_MAX_PATTERNS];
 	uint64_t kind_share;
 	uint64_t kind_telemetry;
 	size_t ntrust;
@@ -170,7 +179,9 @@ struct conf_nostr {
 struct conf_replay {
 	char worker[CONF_NAME_LEN]; /* "": the worker of the share */
 	char password[CONF_NAME_LEN];
-	uint64_t rate; /* submits a second */
+	uint64_t rate;   /* submits a second */
+	uint64_t answer; /* ms that a pool has to answer */
+	uint64_t idle;   /* ms until an unused connection is closed */
 };
 
 struct config {

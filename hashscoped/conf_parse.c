@@ -226,15 +226,15 @@ name_subs(const struct conf_block *b, const char *word, char *out, size_t size)
 		snprintf(out + len, size - len, " after %s", word);
 }
 
+/* Behind its first word. */
 static int
-parse_key(struct conf_parser *p, struct conf_lex *lx,
+parse_key_rest(struct conf_parser *p, struct conf_lex *lx,
     const struct conf_block *b, const struct conf_key *k)
 {
 	const char *word = k->word;
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s", word);
-	conf_lex_next(lx);
 	if (k->sub != NULL) {
 		k = lx->tok == TOK_WORD ? conf_key_find(b, word, lx->text) :
 					  NULL;
@@ -247,6 +247,88 @@ parse_key(struct conf_parser *p, struct conf_lex *lx,
 	}
 	note_seen(p, lx, b, k, name);
 	return parse_key_values(p, lx, b, k, name);
+}
+
+static int
+parse_key(struct conf_parser *p, struct conf_lex *lx,
+    const struct conf_block *b, const struct conf_key *k)
+{
+	conf_lex_next(lx);
+	return parse_key_rest(p, lx, b, k);
+}
+
+/* on or off into the pattern that is to be added. */
+static void
+add_pattern(struct conf_parser *p, struct conf_lex *lx,
+    struct conf_pattern *new)
+{
+	struct conf_nostr *n = &p->c->nostr;
+	char q[CONF_QUOTE_LEN];
+
+	conf_quote(new->pattern, q);
+	new->on = strcmp(lx->text, "on") == 0;
+	if (!new->on && strcmp(lx->text, "off") != 0) {
+		conf_expected(p, lx, "on or off");
+		return;
+	}
+	for (size_t i = 0; i < n->npatterns; i++) {
+		if (strcmp(n->patterns[i].pattern, new->pattern) == 0) {
+			conf_fail(p, lx, "broadcast worker %s is there already",
+			    q);
+			return;
+		}
+	}
+	if (n->npatterns == CONF_MAX_PATTERNS)
+		conf_fail(p, lx,
+		    "broadcast worker %s is one too many: at most %d", q,
+		    CONF_MAX_PATTERNS);
+	else if (new->pattern[0] != '\0')
+		n->patterns[n->npatterns++] = *new;
+}
+
+/* A worker's name, or what it looks like. */
+static void
+read_pattern(struct conf_parser *p, struct conf_lex *lx,
+    struct conf_pattern *new)
+{
+	size_t len = strlen(lx->text);
+
+	if (lx->tok == TOK_BAD)
+		return;
+	if (len == 0 || len >= sizeof(new->pattern) ||
+	    !conf_text_ok(lx->text, len))
+		conf_fail(p, lx,
+		    "broadcast worker: a name of 1 to %zu bytes was expected",
+		    sizeof(new->pattern) - 1);
+	else
+		memcpy(new->pattern, lx->text, len + 1);
+}
+
+/* broadcast default on|off, broadcast worker "pattern" on|off */
+static int
+parse_broadcast(struct conf_parser *p, struct conf_lex *lx)
+{
+	const struct conf_block *b = conf_block_find("nostr");
+	struct conf_pattern new = { .on = 0 };
+
+	conf_lex_next(lx);
+	if (lx->tok == TOK_WORD && strcmp(lx->text, "default") == 0)
+		return parse_key_rest(p, lx, b,
+		    conf_key_find(b, "broadcast", "default"));
+	if (lx->tok != TOK_WORD || strcmp(lx->text, "worker") != 0)
+		return conf_expected(p, lx,
+		    "default or worker after broadcast");
+	conf_lex_next(lx);
+	if (conf_want_value(p, lx, b, "a worker's name") == -1)
+		return -1;
+	read_pattern(p, lx, &new);
+	conf_lex_next(lx);
+	if (conf_want_value(p, lx, b, "on or off") == -1)
+		return -1;
+	if (lx->tok != TOK_BAD)
+		add_pattern(p, lx, &new);
+	conf_lex_next(lx);
+	return 0;
 }
 
 /* log text|json, log verbose|brief: one word, two values. */
@@ -390,6 +472,7 @@ static const struct {
 	{ "console", "listen", conf_parse_console_listen },
 	{ "listen", "pool", conf_parse_pool },
 	{ "listen", "proxy", conf_parse_proxy },
+	{ "nostr", "broadcast", parse_broadcast },
 };
 
 static conf_handler *

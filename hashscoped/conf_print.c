@@ -134,6 +134,16 @@ print_listener(FILE *fp, const struct conf_listen *l)
 	fputs("}\n", fp);
 }
 
+static void
+print_patterns(FILE *fp, const struct conf_nostr *n)
+{
+	for (size_t i = 0; i < n->npatterns; i++) {
+		fputs("\tbroadcast worker ", fp);
+		print_string(fp, n->patterns[i].pattern);
+		fprintf(fp, " %s\n", n->patterns[i].on ? "on" : "off");
+	}
+}
+
 static int
 print(const struct config *c, FILE *fp, int public)
 {
@@ -155,6 +165,8 @@ print(const struct config *c, FILE *fp, int public)
 				fputc('\n', fp);
 			}
 		print_keys(fp, c, b, "\t", public);
+		if (strcmp(b->name, "nostr") == 0)
+			print_patterns(fp, &c->nostr);
 		fputs("}\n", fp);
 	}
 	return fflush(fp) == EOF || ferror(fp) ? -1 : 0;

@@ -280,6 +280,8 @@ static const struct conf_key replay_keys[] = {
 	    .norm = norm_text,
 	    .flags = KEY_SECRET },
 	NUMBER("rate", KIND_RATE, replay.rate, 1, 1000000),
+	DURATION("answer", replay.answer, 1, 10 * 60 * SECOND),
+	DURATION("idle", replay.idle, 1, HOUR),
 };
 
 _Static_assert(N(timers_keys) <= CONF_MAX_KEYS, "CONF_MAX_KEYS");

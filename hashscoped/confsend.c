@@ -115,6 +115,7 @@ send_relay(struct supervisor *sup, struct child *c, const struct config *conf,
 static int
 send_capture(struct child *c, const struct config *conf, struct mbuf *body)
 {
+	struct broadcast_conf bc;
 	struct capture_conf cc;
 
 	memset(&cc, 0, sizeof(cc));
@@ -132,10 +133,21 @@ send_capture(struct child *c, const struct config *conf, struct mbuf *body)
 	cc.hold_ms = HOLD_MS;
 	cc.query_ms = QUERY_DEADLINE_MS;
 	cc.wal_bytes = WAL_BYTES;
+	cc.broadcast = conf->nostr.broadcast != 0;
 	capture_conf_put(body, &cc);
-	return send_item(c,
-	    c->role == ROLE_CAPTURE ? MSG_CONF_CAPTURE : MSG_CONF_QUERY, -1,
-	    body);
+	if (c->role != ROLE_CAPTURE)
+		return send_item(c, MSG_CONF_QUERY, -1, body);
+	if (send_item(c, MSG_CONF_CAPTURE, -1, body) == -1)
+		return -1;
+	for (size_t i = 0; i < conf->nostr.npatterns; i++) {
+		bc.on = conf->nostr.patterns[i].on != 0;
+		snprintf(bc.pattern, sizeof(bc.pattern), "%s",
+		    conf->nostr.patterns[i].pattern);
+		broadcast_conf_put(body, &bc);
+		if (send_item(c, MSG_CONF_BROADCAST, -1, body) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static void

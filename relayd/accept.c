@@ -246,12 +246,18 @@ session_accept(struct relay *r, struct listener *l, int fd,
 }
 
 void
-session_replay(struct relay *r, struct listener *l, int fd)
+session_replay(struct relay *r, struct listener *l, const struct replay_ask *a,
+    int fd)
 {
 	struct session *s = session_new(r, l, fd, NULL);
 
 	if (s == NULL)
 		return;
 	s->replay = true;
+	s->replay_of = a->replay_of;
+	if (a->pool.host[0] != '\0') {
+		s->pinned = true;
+		s->pool_index = (uint8_t)listener_pool(l, &a->pool);
+	}
 	session_begin(s);
 }

@@ -309,5 +309,8 @@ connect_begin(struct session *s)
 		session_no_pool(s, "no memory");
 		return;
 	}
+	/* What a replay repeats makes sense at one pool only. */
+	if (s->pinned)
+		e->tried = ~(1u << s->pool_index);
 	next_pool(s);
 }

@@ -33,6 +33,7 @@
 #include "common/ipc.h"
 #include "common/proc.h"
 #include "common/record.h"
+#include "common/replay.h"
 #include "common/tap.h"
 
 #define RELAY_READ          16384u /* bytes read at once */
@@ -158,6 +159,7 @@ struct session {
 	bool is_waiting;
 	bool close_dropped; /* the ring no longer has its CLOSED */
 	bool replay;        /* see session_replay() */
+	bool pinned;        /* to the pool of pool_index */
 	bool counted;       /* in limits */
 	uint8_t first_fin;  /* 0 none yet, else 1 + the side's index */
 	bool has_info;
@@ -169,6 +171,7 @@ struct session {
 	uint64_t opened_mono;
 	uint32_t connect_us;
 	uint32_t ring_bytes; /* that this session holds of the ring */
+	uint64_t replay_of;  /* position of the message that it repeats */
 	uint64_t end_seq;    /* acknowledged, it may be forgotten */
 	uint64_t info_ms;
 	uint64_t active_ms; /* last byte, or first half-close */
@@ -219,6 +222,8 @@ enum trouble {
 bool relay_may_log(struct relay *, enum trouble, uint64_t *suppressed);
 void listener_free(struct listener *);
 struct listener *listener_hold(struct listener *);
+/* Which of its pools that is; -1 none. */
+int listener_pool(const struct listener *, const struct pool_conf *);
 struct pool *pool_hold(struct pool *);
 void pool_release(struct pool *);
 /* Whether address (a peer of this listener) may send a PROXY header. */
@@ -233,7 +238,8 @@ void session_accept(struct relay *, struct listener *, int fd,
  * that stands where the miner would.  Its first direction is recorded as
  * hashscope_to_pool.  It never writes into a miner's connection.
  */
-void session_replay(struct relay *, struct listener *, int fd);
+void session_replay(struct relay *, struct listener *,
+    const struct replay_ask *, int fd);
 /* connect.c found a pool: fd is connected. */
 void session_connected(struct session *, struct pool *, unsigned index, int fd,
     const union address *peer, uint32_t connect_us);

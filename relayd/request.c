@@ -81,15 +81,29 @@ request_drain(struct ipc *ipc, struct msg_in *m, void *arg)
 	reply(ipc, m->id, true, text);
 }
 
-/* The listener of that name, or the first that has a pool for "". */
+int
+listener_pool(const struct listener *l, const struct pool_conf *p)
+{
+	for (unsigned i = 0; i < l->npools; i++) {
+		if (l->pools[i]->conf.port == p->port &&
+		    strcmp(l->pools[i]->conf.host, p->host) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* The listener that is meant, with the pool that is meant. */
 static struct listener *
-listener_named(struct relay *r, const char *name)
+listener_asked(struct relay *r, const struct replay_ask *a)
 {
 	for (unsigned i = 0; i < r->nlisteners; i++) {
 		struct listener *l = r->listeners[i];
 
-		if (name[0] == '\0' ? l->npools > 0 :
-				      strcmp(l->conf.name, name) == 0)
+		if (a->listener[0] != '\0' &&
+		    strcmp(l->conf.name, a->listener) != 0)
+			continue;
+		if (a->pool.host[0] == '\0' ? l->npools > 0 :
+					      listener_pool(l, &a->pool) != -1)
 			return l;
 	}
 	return NULL;
@@ -99,22 +113,23 @@ void
 request_replay(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct relay *r = arg;
+	struct replay_ask a;
 	struct listener *l;
-	char name[60];
 
-	msg_get_str(&m->cur, name, sizeof(name));
+	replay_ask_get(&m->cur, &a);
 	if (msg_end(&m->cur) == -1 || m->fd == -1 ||
 	    evutil_make_socket_nonblocking(m->fd) == -1) {
 		ipc_bad(ipc, m, "malformed");
 		return;
 	}
-	l = listener_named(r, name);
+	l = listener_asked(r, &a);
 	if (l == NULL) {
-		reply(ipc, m->id, false, "no such listener has a pool");
+		reply(ipc, m->id, false,
+		    "the session's listener or pool is not configured any more");
 	} else if (r->nsessions >= r->max_sessions || r->leaving) {
 		reply(ipc, m->id, false, "no more sessions are taken");
 	} else {
-		session_replay(r, l, msg_take_fd(m));
+		session_replay(r, l, &a, msg_take_fd(m));
 		reply(ipc, m->id, true, "");
 	}
 }

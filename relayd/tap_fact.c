@@ -31,6 +31,7 @@ fact_open(struct fact *f, const struct session *s)
 	f->u.open.opened_us = s->opened_us;
 	if (s->replay) {
 		f->h.flags = TAP_REPLAY;
+		f->u.open.replay_of = s->replay_of;
 		snprintf(f->u.open.peer, sizeof(f->u.open.peer), "hashscope");
 	} else {
 		address_text(&s->peer, f->u.open.peer, sizeof(f->u.open.peer));

@@ -5,6 +5,7 @@
 test_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
 test_config_values_SRCS := $(test_config_SRCS)
 store_SRCS := $(wildcard captured/store*.c captured/select*.c) captured/map.c \
+	captured/setting.c \
 	captured/migrate.c captured/reader.c captured/sql.c captured/text.c \
 	tests/unit/storelib.c
 test_grammar_SRCS := hashscopectl/grammar.c hashscopectl/time.c
@@ -18,10 +19,11 @@ test_query_SRCS := $(store_SRCS)
 $(B)/unit/test_query: $(B)/libexec/captured
 test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	$(patsubst %,captured/%.c,commit feed hold ingest map message migrate \
-	pair restore session share sql tap_in text)
+	pair restore session setting share sql tap_in text worker)
 test_capture_kill_SRCS := $(test_capture_SRCS)
 test_capture_share_SRCS := $(test_capture_SRCS) tests/unit/verifylib.c
 test_capture_ipc_SRCS := $(test_capture_SRCS)
+test_setting_SRCS := $(test_capture_SRCS) captured/act_in.c
 relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 test_proxy_SRCS := $(relay_SRCS)
 test_limits_SRCS := relayd/limits.c

@@ -183,7 +183,11 @@ test_session(void **state)
 		.pool_port = 3333,
 		.pool_host = "pool.example",
 		.pool_peer = "192.0.2.9:3333",
-		.worker = "w\xff" };
+		.worker = "w\xff",
+		.broadcast_enabled = true,
+		.repeat_count = 7,
+		.auto_replay_count = 900000,
+		.replay_of = 5 };
 
 	session_is(&s, keys,
 	    (const char *const[]){ "\"pool_connected\":true",
@@ -191,7 +195,9 @@ test_session(void **state)
 		"\"workers\":[\"w\xef\xbf\xbd\"]",
 		"\"stats\":{\"total_messages\":9,\"miner_to_pool\":5,"
 		"\"pool_to_miner\":4,\"parse_errors\":0}",
-		"\"broadcast_enabled\":false", "\"repeat_count\":1", NULL });
+		"\"broadcast_enabled\":true", "\"repeat_count\":7",
+		"\"auto_replay_enabled\":false", "\"auto_replay_count\":900000",
+		"\"replay_of\":\"5\"", NULL });
 	s.state = SESSION_ENDED;
 	s.difficulty = NAN;
 	s.worker[0] = '\0';

@@ -72,6 +72,7 @@ fill_message(void *p)
 	m->ts_recv_us = 1790000000123456;
 	m->ts_fwd_us = -5;
 	m->pair = 99;
+	m->replay_of = 98;
 	m->latency_us = -1;
 	LONGEST(m->peer);
 	LONGEST(m->method);
@@ -122,6 +123,11 @@ fill_session(void *p)
 	LONGEST(s->worker);
 	LONGEST(s->close_reason);
 	LONGEST(s->close_detail);
+	s->replay_of = 16;
+	s->broadcast_enabled = true;
+	s->repeat_count = REPEAT_MAX;
+	s->auto_replay_count = AUTO_REPLAY_MAX;
+	s->auto_replay_enabled = true;
 }
 
 static void

@@ -24,6 +24,7 @@ static struct {
 	struct listener *listener;
 	struct ipc *supervisor, *relayd;
 	int pool; /* listening */
+	struct pool_conf wanted;
 	int replies;
 	bool ok;
 } w;
@@ -158,12 +159,15 @@ until_replied(int n)
 static int
 ask(const char *listener)
 {
+	struct replay_ask a = { .replay_of = 77 };
 	struct mbuf body;
 	int fds[2], n = w.replies + 1;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	mbuf_init(&body);
-	msg_put_str(&body, listener);
+	snprintf(a.listener, sizeof(a.listener), "%s", listener);
+	a.pool = w.wanted;
+	replay_ask_put(&body, &a);
 	assert_int_equal(ipc_send(w.supervisor, MSG_REPLAY, 1, fds[1], &body),
 	    0);
 	mbuf_free(&body);
@@ -228,6 +232,7 @@ relayed_and_told(void **state)
 	assert_int_equal(e.h.flags, TAP_REPLAY);
 	memcpy(&open, e.payload, sizeof(open));
 	assert_string_equal(open.peer, "hashscope");
+	assert_int_equal(open.replay_of, 77);
 	assert_int_equal(told(TAP_CHUNK, &e), 2);
 	assert_int_equal(e.h.dir, DIR_POOL_TO_MINER);
 	assert_int_equal(e.h.len, 5);
