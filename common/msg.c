@@ -91,9 +91,9 @@ mbuf_room(struct mbuf *m, size_t n)
 void
 msg_put_raw(struct mbuf *m, const void *src, size_t n)
 {
-	uint8_t *p = mbuf_room(m, n);
+	uint8_t *p = n > 0 ? mbuf_room(m, n) : NULL;
 
-	if (p != NULL && n > 0)
+	if (p != NULL)
 		memcpy(p, src, n);
 }
 
