@@ -153,7 +153,20 @@ static const char step3[] =
     "ALTER TABLE sessions ADD COLUMN auto_count INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE sessions ADD COLUMN auto_replay INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = { step1, step2, step3 };
+/*
+ * 4.  shares: extranonce1 as it was taken into the header, so that a share and
+ *	its job are all that is needed to compute it again.  shares_odd has
+ *	each that is not valid, is not surely so, or was refused: with them
+ *	begins whoever asks for a verdict.  It grows at its end only, and by few
+ *	rows (measured: 0.2 us a share, 0.6 us one that is in it).
+ * jobs_first: jobs in the order in which they came.
+ */
+static const char step4[] = "ALTER TABLE shares ADD COLUMN extranonce1 BLOB;"
+			    "CREATE INDEX shares_odd ON shares(pos)"
+			    " WHERE seen = 0 OR firm = 0 OR pool_verdict = 2;"
+			    "CREATE INDEX jobs_first ON jobs(first);";
+
+static const char *const steps[] = { step1, step2, step3, step4 };
 
 int
 migrate_latest(void)

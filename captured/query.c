@@ -234,7 +234,43 @@ on_session_row(void *arg, const struct session_rec *s)
 	return send_row(j, MSG_ROW_SESSION);
 }
 
-static const struct select_ops row_ops = { on_message_row, on_session_row };
+static int
+on_share_row(void *arg, const struct share_rec *s)
+{
+	struct job *j = arg;
+
+	mbuf_reset(&j->role->body);
+	share_put(&j->role->body, s);
+	return send_row(j, MSG_ROW_SHARE);
+}
+
+static int
+on_worker_row(void *arg, const struct worker_rec *w)
+{
+	struct job *j = arg;
+
+	mbuf_reset(&j->role->body);
+	worker_put(&j->role->body, w);
+	return send_row(j, MSG_ROW_WORKER);
+}
+
+static int
+on_job_row(void *arg, const struct job_rec *r)
+{
+	struct job *j = arg;
+
+	mbuf_reset(&j->role->body);
+	job_put(&j->role->body, r);
+	return send_row(j, MSG_ROW_JOB);
+}
+
+static const struct select_ops row_ops = {
+	.message = on_message_row,
+	.session = on_session_row,
+	.share = on_share_row,
+	.worker = on_worker_row,
+	.job = on_job_row,
+};
 
 /* --- slices --- */
 

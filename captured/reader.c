@@ -25,6 +25,31 @@
 	"SELECT " SESSION_COLS ", sid, " VISIBLE_END("min") ", " VISIBLE_END( \
 	    "max") " FROM sessions s "
 
+/* What a filter looks at first, then in the order of select_share.c. */
+#define SHARE_COLS                                                        \
+	"SELECT h.pos, h.session, h.worker, h.verdict, h.cause,"          \
+	" h.agreement, h.pool_verdict, h.ts, h.formula, h.reason, h.job," \
+	" h.job_id, h.extranonce1, h.extranonce2, h.ntime, h.nonce,"      \
+	" h.bits, h.version, h.hash, h.reached, h.required,"              \
+	" h.job_difficulty, h.present, h.previous, h.mask, h.firm,"       \
+	" h.block, h.formulas, h.passed, h.late, h.job_age, h.answer,"    \
+	" h.code, h.error, h.latency FROM "
+#define SHARE_RANGE "h.pos >= ?1 AND h.pos <= ?2"
+/* By the messages of its session: CROSS JOIN keeps that order. */
+#define SHARES_OF_SESSION                                              \
+	SHARE_COLS "messages m INDEXED BY messages_session CROSS JOIN" \
+		   " shares h ON h.pos=m.pos WHERE m.session=?3 AND"   \
+		   " m.pos >= ?1 AND m.pos <= ?2 ORDER BY m.pos"
+#define SHARES_ODD                                                       \
+	SHARE_COLS "shares h INDEXED BY shares_odd WHERE (h.seen = 0 OR" \
+		   " h.firm = 0 OR h.pool_verdict = 2) AND " SHARE_RANGE \
+		   " ORDER BY h.pos"
+#define WORKER_COLS                                                  \
+	"SELECT worker, name, last, first_seen, last_share, shares," \
+	" valid, stale, duplicate, low, blocks, accepted, rejected," \
+	" disputed, accepted_difficulty, best FROM workers "
+#define JOB_COLS "SELECT job, first, last, ts, pool, job_id, params FROM jobs "
+
 static const char *const text[RD_MAX] = {
 	[RD_BEGIN] = "BEGIN",
 	[RD_END] = "COMMIT",
@@ -74,6 +99,34 @@ static const char *const text[RD_MAX] = {
 	[RD_BY_ERRORS_ASC] = MESSAGE_COLS
 	"INDEXED BY messages_errors WHERE flags & 24 AND " RANGE
 	" ORDER BY pos",
+	[RD_SHARES] = SHARE_COLS "shares h WHERE " SHARE_RANGE
+				 " ORDER BY h.pos DESC",
+	[RD_SHARES_ASC] = SHARE_COLS "shares h WHERE " SHARE_RANGE
+				     " ORDER BY h.pos",
+	[RD_SHARES_SESSION] = SHARES_OF_SESSION " DESC",
+	[RD_SHARES_SESSION_ASC] = SHARES_OF_SESSION,
+	[RD_SHARES_ODD] = SHARES_ODD " DESC",
+	[RD_SHARES_ODD_ASC] = SHARES_ODD,
+	[RD_SENT] = "SELECT fwd, body, raw FROM messages WHERE pos=?",
+	[RD_ANSWERED] = "SELECT fwd FROM messages WHERE pos=?",
+	[RD_WORKER] = WORKER_COLS "WHERE name=?",
+	[RD_WORKER_NAME] = "SELECT name FROM workers WHERE worker=?",
+	[RD_WORKERS] = WORKER_COLS
+	"WHERE worker >= ? AND worker <= ? ORDER BY worker DESC",
+	[RD_WORKERS_LIVE] =
+	    "SELECT worker, uuid FROM sessions INDEXED BY sessions_live"
+	    " WHERE live=1 ORDER BY sid DESC",
+	[RD_JOBS] = JOB_COLS
+	"INDEXED BY jobs_first WHERE first >= ? AND first <= ?"
+	" ORDER BY first DESC",
+	[RD_JOBS_ASC] = JOB_COLS
+	"INDEXED BY jobs_first WHERE first >= ? AND first <= ?"
+	" ORDER BY first",
+	[RD_JOB] = JOB_COLS "WHERE job=?",
+	[RD_JOB_KEY] = JOB_COLS
+	"WHERE key=?1 AND pool=(SELECT pool_host || ':' || pool_port"
+	" FROM sessions WHERE sid=?2)",
+	[RD_NOTIFY] = "SELECT session, body, raw FROM messages WHERE pos=?",
 };
 
 /* A path as a URI: what would end the path or begin an escape is escaped. */
@@ -188,6 +241,9 @@ reader_close(struct reader *rd)
 		free(rd->names[i]);
 	map_free(&rd->floors);
 	free(rd->clocks);
+	free(rd->tree);
+	free(rd->coinbase);
+	work_store_free(rd->works);
 	free(rd);
 }
 
@@ -410,4 +466,31 @@ reader_visible(struct reader *rd, uint64_t pos, uint64_t sid)
 		slot[1] = (uint64_t)floor;
 	}
 	return pos >= slot[1];
+}
+
+int
+reader_uuid(struct reader *rd, int64_t sid, uint8_t id[16])
+{
+	struct bind b;
+	struct col c;
+	int r;
+
+	memset(id, 0, 16);
+	rd_start(rd, RD_WHO, &b);
+	bind_int(&b, sid);
+	r = rd_step(rd, RD_WHO, &b);
+	if (r == 1) {
+		col_init(&c, b.q, 0);
+		col_fixed(&c, id, 16);
+	}
+	rd_reset(rd, RD_WHO);
+	return r == -1 ? -1 : 0;
+}
+
+struct jtree *
+reader_tree(struct reader *rd)
+{
+	if (rd->tree == NULL)
+		rd->tree = malloc(sizeof(*rd->tree));
+	return rd->tree;
 }

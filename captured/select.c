@@ -17,6 +17,13 @@ ms_now(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static bool
+is_list(unsigned kind)
+{
+	return kind == Q_SESSIONS || kind == Q_MESSAGES || kind == Q_SHARES ||
+	    kind == Q_WORKERS || kind == Q_JOBS;
+}
+
 struct select *
 select_new(const struct query *q, unsigned deadline_ms,
     const struct select_ops *ops, void *arg)
@@ -30,11 +37,13 @@ select_new(const struct query *q, unsigned deadline_ms,
 	sel->ops = ops;
 	sel->arg = arg;
 	sel->left = 1;
-	if (q->kind == Q_MESSAGES || q->kind == Q_SESSIONS) {
+	map_init(&sel->live, sizeof(struct worker_live));
+	if (is_list(q->kind)) {
 		sel->skip = q->offset;
 		sel->left = q->limit;
 	}
-	sel->ascending = q->kind == Q_MESSAGES &&
+	sel->ascending = is_list(q->kind) && q->kind != Q_SESSIONS &&
+	    q->kind != Q_WORKERS &&
 	    (q->after != 0 || (q->flags & QF_ASCENDING) != 0);
 	if (deadline_ms > 0)
 		sel->deadline = ms_now() + deadline_ms;
@@ -44,6 +53,8 @@ select_new(const struct query *q, unsigned deadline_ms,
 void
 select_free(struct select *sel)
 {
+	if (sel != NULL)
+		map_free(&sel->live);
 	free(sel);
 }
 
@@ -97,6 +108,16 @@ run(struct select *sel, struct reader *rd, int64_t until)
 		return select_session(sel, rd);
 	case Q_MESSAGES:
 		return select_messages(sel, rd, until);
+	case Q_SHARES:
+		return select_shares(sel, rd, until);
+	case Q_SHARE:
+		return select_share(sel, rd);
+	case Q_WORKERS:
+		return select_workers(sel, rd, until);
+	case Q_JOBS:
+		return select_jobs(sel, rd, until);
+	case Q_JOB:
+		return select_job(sel, rd);
 	default:
 		return select_message(sel, rd);
 	}

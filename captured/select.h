@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "common/record.h"
+#include "common/record_share.h"
 
 struct reader;
 struct select;
@@ -31,6 +32,9 @@ bool reader_stale(const struct reader *);
 struct select_ops {
 	int (*message)(void *, const struct message_rec *);
 	int (*session)(void *, const struct session_rec *);
+	int (*share)(void *, const struct share_rec *);
+	int (*worker)(void *, const struct worker_rec *);
+	int (*job)(void *, const struct job_rec *);
 };
 
 enum select_result {
@@ -61,9 +65,9 @@ const char *select_error(const struct select *);
 
 /*
  * How it ended, or would if it ended now.  stopped_at, when not complete, is
- * the last position that was looked at (for sessions: their number): the
- * query goes on with before (newest first) or after (oldest first) set to
- * that.
+ * the last position that was looked at (for sessions and workers: their
+ * number): the query goes on with before (newest first) or after (oldest
+ * first) set to that.
  */
 void select_end(const struct select *, struct query_end *);
 

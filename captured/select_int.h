@@ -10,6 +10,9 @@
 #include "captured/map.h"
 #include "captured/select.h"
 #include "captured/sql.h"
+#include "common/coinbase.h"
+#include "common/jtree.h"
+#include "common/work.h"
 
 enum rd {
 	RD_BEGIN,
@@ -38,6 +41,23 @@ enum rd {
 	RD_BY_METHOD_ASC,
 	RD_BY_ERRORS,
 	RD_BY_ERRORS_ASC,
+	RD_SHARES, /* three ways in, likewise */
+	RD_SHARES_ASC,
+	RD_SHARES_SESSION,
+	RD_SHARES_SESSION_ASC,
+	RD_SHARES_ODD,
+	RD_SHARES_ODD_ASC,
+	RD_SENT,
+	RD_ANSWERED,
+	RD_WORKER,
+	RD_WORKER_NAME,
+	RD_WORKERS,
+	RD_WORKERS_LIVE,
+	RD_JOBS,
+	RD_JOBS_ASC,
+	RD_JOB,
+	RD_JOB_KEY,
+	RD_NOTIFY,
 	RD_MAX
 };
 
@@ -64,6 +84,10 @@ struct reader {
 	struct reader_clock *clocks;
 	size_t nclocks, clocks_cap;
 	int rc; /* the first error */
+	/* Large, one of each for all that is read; made when needed. */
+	struct jtree *tree;
+	struct work_store *works;
+	struct coinbase *coinbase;
 };
 
 /* Begins and ends a read transaction; begin reads the head.  0 or -1. */
@@ -80,6 +104,14 @@ int rd_value(struct reader *, enum rd, const struct bind *, int64_t *value);
 int64_t reader_real_us(const struct reader *, uint64_t pos, int64_t mono);
 /* A method or protocol as it is stored; "" for NULL. */
 const char *reader_name(struct reader *, sqlite3_stmt *, int column);
+/* The bytes of a message: in its row, or in a body that several share, which
+ * is looked up by that statement. */
+int reader_raw(struct reader *, sqlite3_stmt *row, int body_column, enum rd,
+    const uint8_t **raw, uint32_t *len);
+/* The session's UUID; zeroes when it is gone. */
+int reader_uuid(struct reader *, int64_t sid, uint8_t id[16]);
+/* Room for one; NULL without memory. */
+struct jtree *reader_tree(struct reader *);
 /* 1 visible, 0 not, -1 error. */
 int reader_visible(struct reader *, uint64_t pos, uint64_t sid);
 
@@ -89,6 +121,14 @@ struct body_memo {
 	bool within;
 };
 #define BODY_MEMO 64
+
+/* The live sessions of a worker, by the hash of its name. */
+struct worker_live {
+	uint64_t hash;
+	uint32_t n;
+	uint8_t named; /* of them, the newest */
+	uint8_t session[WORKER_SESSIONS][16];
+};
 
 struct select {
 	struct query q;
@@ -103,6 +143,9 @@ struct select {
 	bool ascending;
 	enum rd plan;
 	uint64_t sid;    /* with QF_SESSION */
+	int64_t worker;  /* the number of q.worker */
+	struct map live; /* workers: their live sessions */
+	bool counted;    /* they are in live */
 	int64_t method;  /* number of q.method, 0: kept as text */
 	uint64_t lo, hi; /* what is still to be looked at, inclusive */
 	uint64_t at;     /* the last position that was looked at, 0 none */
@@ -112,12 +155,52 @@ struct select {
 	char err[256];
 };
 
+/* Columns of MESSAGE_COLS in reader.c. */
+enum {
+	C_POS,
+	C_SESSION,
+	C_DIR,
+	C_FLAGS,
+	C_TS,
+	C_FWD,
+	C_SIZE,
+	C_METHOD,
+	C_PROTOCOL,
+	C_ID,
+	C_PAIR,
+	C_LATENCY,
+	C_ERROR,
+	C_BODY,
+	C_RAW
+};
+
+#define SELECT_ERRORS (QF_ERRORS_PARSE | QF_ERRORS_POOL)
+
 int64_t ms_now(void);
+/* select_plan.c: decides on index and range, in the first slice. */
+int select_plan(struct select *, struct reader *);
+bool select_in_time(const struct select *, const struct reader *, uint64_t pos,
+    int64_t mono);
+/* This row was looked at; it could not be read, and the next slice begins
+ * with it. */
+void select_looked(struct select *, uint64_t pos);
+void select_look_again(struct select *);
 /* select_message.c: a slice of messages, or the one message. */
 int select_messages(struct select *, struct reader *, int64_t until);
 int select_message(struct select *, struct reader *);
-/* Decides on index and range, in the first slice. */
-int select_plan(struct select *, struct reader *);
+/* select_share.c; the row of one of the RD_SHARES statements. */
+int share_fill(struct share_rec *, struct reader *, sqlite3_stmt *row);
+int select_shares(struct select *, struct reader *, int64_t until);
+int select_share(struct select *, struct reader *);
+/* select_worker.c */
+int select_workers(struct select *, struct reader *, int64_t until);
+/*
+ * select_job.c.  The work of a row's job, with a reference in rd->works, or
+ * NULL: it cannot be read, or no memory.
+ */
+struct work_job *job_work(struct reader *, const uint8_t *params, size_t);
+int select_jobs(struct select *, struct reader *, int64_t until);
+int select_job(struct select *, struct reader *);
 /* select_session.c */
 int select_sessions(struct select *, struct reader *, int64_t until);
 int select_session(struct select *, struct reader *);

@@ -1,132 +1,10 @@
 /*
- * Messages: the way in (which index, which positions), the filters, the row.
+ * Messages: the filters, the row.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "captured/select_int.h"
-
-/* Columns of MESSAGE_COLS in reader.c. */
-enum {
-	C_POS,
-	C_SESSION,
-	C_DIR,
-	C_FLAGS,
-	C_TS,
-	C_FWD,
-	C_SIZE,
-	C_METHOD,
-	C_PROTOCOL,
-	C_ID,
-	C_PAIR,
-	C_LATENCY,
-	C_ERROR,
-	C_BODY,
-	C_RAW
-};
-
-#define ERRORS (QF_ERRORS_PARSE | QF_ERRORS_POOL)
-
-/* --- the plan --- */
-
-static int
-time_bounds(struct select *sel, struct reader *rd)
-{
-	int64_t since = INT64_MAX, until = 0, late = 0;
-	struct bind b;
-
-	if (sel->q.since_us != 0) {
-		rd_start(rd, RD_SINCE, &b);
-		bind_int(&b, sel->q.since_us);
-		if (rd_value(rd, RD_SINCE, &b, &since) == -1)
-			return -1;
-		if ((uint64_t)since > sel->lo)
-			sel->lo = (uint64_t)since;
-	}
-	if (sel->q.until_us != 0) {
-		rd_start(rd, RD_UNTIL, &b);
-		bind_int(&b, sel->q.until_us);
-		if (rd_value(rd, RD_UNTIL, &b, &until) == -1)
-			return -1;
-		/* Commits that hold something older than what came before
-		 * them are few, and looked up apart. */
-		rd_start(rd, RD_UNTIL_LATE, &b);
-		bind_int(&b, sel->q.until_us);
-		if (rd_value(rd, RD_UNTIL_LATE, &b, &late) == -1)
-			return -1;
-		if (late > until)
-			until = late;
-		if ((uint64_t)until < sel->hi)
-			sel->hi = (uint64_t)until;
-	}
-	return 0;
-}
-
-static int
-find_sid(struct select *sel, struct reader *rd)
-{
-	struct bind b;
-	int64_t sid = 0;
-
-	rd_start(rd, RD_SID, &b);
-	bind_blob(&b, sel->q.session, sizeof(sel->q.session));
-	if (rd_value(rd, RD_SID, &b, &sid) == -1)
-		return -1;
-	sel->sid = (uint64_t)sid;
-	return 0;
-}
-
-static int
-find_method(struct select *sel, struct reader *rd)
-{
-	struct bind b;
-
-	rd_start(rd, RD_NAME_ID, &b);
-	bind_text(&b, sel->q.method);
-	return rd_value(rd, RD_NAME_ID, &b, &sel->method) == -1 ? -1 : 0;
-}
-
-/* The index that leaves least to look at: errors are few, a session is
- * seldom longer than what a method has in all sessions. */
-static enum rd
-choose(const struct query *q)
-{
-	if ((q->flags & ERRORS) != 0)
-		return RD_BY_ERRORS;
-	if ((q->flags & QF_SESSION) != 0)
-		return RD_BY_SESSION;
-	if (q->method[0] != '\0')
-		return RD_BY_METHOD;
-	return RD_MESSAGES;
-}
-
-int
-select_plan(struct select *sel, struct reader *rd)
-{
-	const struct query *q = &sel->q;
-
-	if ((q->kind == Q_SESSION || (q->flags & QF_SESSION) != 0) &&
-	    find_sid(sel, rd) == -1)
-		return -1;
-	sel->lo = q->after + 1;
-	sel->hi = INT64_MAX - 1;
-	if (q->before != 0 && q->before - 1 < sel->hi)
-		sel->hi = q->before - 1;
-	if (q->kind != Q_MESSAGES)
-		return 0;
-	if (sel->hi > rd->last)
-		sel->hi = rd->last;
-	if (q->method[0] != '\0' && find_method(sel, rd) == -1)
-		return -1;
-	if (time_bounds(sel, rd) == -1)
-		return -1;
-	sel->plan = choose(q);
-	if (sel->ascending)
-		sel->plan = (enum rd)(sel->plan + 1);
-	if ((q->flags & QF_SESSION) != 0 && sel->sid == 0)
-		sel->done = true; /* no such session: no messages */
-	return 0;
-}
 
 /* --- the filters --- */
 
@@ -138,7 +16,7 @@ wanted_flags(const struct query *q, sqlite3_stmt *row)
 	if ((q->flags & QF_DIR) != 0 &&
 	    sqlite3_column_int(row, C_DIR) != q->dir)
 		return false;
-	if ((q->flags & ERRORS) != 0 &&
+	if ((q->flags & SELECT_ERRORS) != 0 &&
 	    !((q->flags & QF_ERRORS_PARSE) != 0 &&
 		(flags & MF_PARSE_ERROR) != 0) &&
 	    !((q->flags & QF_ERRORS_POOL) != 0 && (flags & MF_ERROR) != 0))
@@ -158,22 +36,8 @@ wanted_method(const struct select *sel, struct reader *rd, sqlite3_stmt *row)
 	return strcmp(reader_name(rd, row, C_METHOD), sel->q.method) == 0;
 }
 
-static bool
-wanted_time(const struct query *q, const struct reader *rd, sqlite3_stmt *row)
-{
-	int64_t us;
-
-	if (q->since_us == 0 && q->until_us == 0)
-		return true;
-	us = reader_real_us(rd, (uint64_t)sqlite3_column_int64(row, C_POS),
-	    sqlite3_column_int64(row, C_TS));
-	return (q->since_us == 0 || us >= q->since_us) &&
-	    (q->until_us == 0 || us < q->until_us);
-}
-
-/* The bytes of a message: in its row, or in a body that several share. */
-static int
-row_raw(struct reader *rd, sqlite3_stmt *row, int body_col, enum rd n,
+int
+reader_raw(struct reader *rd, sqlite3_stmt *row, int body_col, enum rd n,
     const uint8_t **raw, uint32_t *len)
 {
 	struct bind b;
@@ -217,7 +81,7 @@ wanted_text(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 			return memo->within;
 		memo->body = 0;
 	}
-	if (row_raw(rd, row, C_BODY, RD_BODY, &raw, &len) == -1)
+	if (reader_raw(rd, row, C_BODY, RD_BODY, &raw, &len) == -1)
 		return -1;
 	if (memo == NULL)
 		return text_within(raw, len, sel->q.text);
@@ -237,7 +101,7 @@ wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 	if ((q->flags & QF_SESSION) != 0 && sid != sel->sid)
 		return 0;
 	if (!wanted_flags(q, row) || !wanted_method(sel, rd, row) ||
-	    !wanted_time(q, rd, row))
+	    !select_in_time(sel, rd, sel->at, sqlite3_column_int64(row, C_TS)))
 		return 0;
 	r = reader_visible(rd, sel->at, sid);
 	return r == 1 ? wanted_text(sel, rd, row) : r;
@@ -286,7 +150,7 @@ fill_response(struct message_rec *m, struct reader *rd)
 		return r;
 	m->resp_ts_us = reader_real_us(rd, m->pair,
 	    sqlite3_column_int64(b.q, 0));
-	return row_raw(rd, b.q, 2, RD_BODY_RESPONSE, &m->resp_raw,
+	return reader_raw(rd, b.q, 2, RD_BODY_RESPONSE, &m->resp_raw,
 	    &m->resp_len);
 }
 
@@ -326,7 +190,7 @@ fill(struct message_rec *m, const struct select *sel, struct reader *rd,
 	col_init(&c, row, C_ERROR);
 	col_text(&c, m->parse_error, sizeof(m->parse_error));
 	if (fill_session(m, rd, sqlite3_column_int64(row, C_SESSION)) == -1 ||
-	    row_raw(rd, row, C_BODY, RD_BODY, &m->raw, &m->raw_len) == -1)
+	    reader_raw(rd, row, C_BODY, RD_BODY, &m->raw, &m->raw_len) == -1)
 		return -1;
 	if ((sel->q.flags & QF_WITH_RESPONSE) != 0 && m->pair != 0 &&
 	    (m->flags & MF_REQUEST) != 0)
@@ -372,26 +236,6 @@ start(struct select *sel, struct reader *rd, struct bind *b)
 		bind_method(sel, b);
 }
 
-static void
-looked_at(struct select *sel, uint64_t pos)
-{
-	sel->at = pos;
-	if (sel->ascending)
-		sel->lo = pos + 1;
-	else
-		sel->hi = pos - 1;
-}
-
-/* It could not be read: the next slice begins with it. */
-static void
-look_again(struct select *sel)
-{
-	if (sel->ascending)
-		sel->lo = sel->at;
-	else
-		sel->hi = sel->at;
-}
-
 int
 select_messages(struct select *sel, struct reader *rd, int64_t until)
 {
@@ -403,12 +247,12 @@ select_messages(struct select *sel, struct reader *rd, int64_t until)
 		return 0;
 	start(sel, rd, &b);
 	while ((r = rd_step(rd, sel->plan, &b)) == 1) {
-		looked_at(sel, (uint64_t)sqlite3_column_int64(b.q, C_POS));
+		select_looked(sel, (uint64_t)sqlite3_column_int64(b.q, C_POS));
 		w = wanted(sel, rd, b.q);
 		if (w == 1)
 			w = emit(sel, rd, b.q);
 		if (w == -1)
-			look_again(sel);
+			select_look_again(sel);
 		if (w != 0)
 			return w;
 		if (++looked % 64 == 0 && ms_now() >= until)

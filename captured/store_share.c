@@ -381,6 +381,10 @@ share_insert(struct store *st, const struct share_row *r, int64_t worker,
 	    bind_answer(st, &b, a != NULL ? a->judged.cause : s->cause, a) ==
 		-1)
 		return -1;
+	if (s->hashed)
+		bind_blob(&b, s->en1.b, s->en1.len);
+	else
+		bind_null(&b);
 	return sql_run(st, SQL_SHARE_ADD, &b);
 }
 

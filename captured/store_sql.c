@@ -119,9 +119,10 @@ static const char *const text[SQL_MAX] = {
 	    " extranonce2, ntime, nonce, bits, version, hash, reached,"
 	    " required, job_difficulty, present, previous, mask, firm, block,"
 	    " seen, formulas, passed, late, job_age, verdict, formula, cause,"
-	    " pool_verdict, answer, agreement, reason, code, error, latency)"
+	    " pool_verdict, answer, agreement, reason, code, error, latency,"
+	    " extranonce1)"
 	    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-	    "?,?,?,?,?,?,?)",
+	    "?,?,?,?,?,?,?,?)",
 	[SQL_SHARE_ANSWERED] =
 	    "UPDATE shares SET cause=?, pool_verdict=?, answer=?, agreement=?,"
 	    " reason=?, code=?, error=?, latency=? WHERE pos=?"

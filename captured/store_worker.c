@@ -156,20 +156,17 @@ workers_save(struct store *st)
 static uint8_t
 verdict_named(const char *name)
 {
-	for (unsigned i = 0; i < VERDICTS; i++)
-		if (strcmp(name, verify_verdict_name((enum verify_verdict)i)) ==
-		    0)
-			return (uint8_t)i;
-	return VERDICT_UNDECIDED;
+	int v = verify_verdict_find(name);
+
+	return v == -1 ? VERDICT_UNDECIDED : (uint8_t)v;
 }
 
 static uint8_t
 cause_named(const char *name)
 {
-	for (unsigned i = 0; i < CAUSES; i++)
-		if (strcmp(name, verify_cause_name((enum verify_cause)i)) == 0)
-			return (uint8_t)i;
-	return CAUSE_NONE;
+	int v = verify_cause_find(name);
+
+	return v == -1 ? CAUSE_NONE : (uint8_t)v;
 }
 
 int

@@ -256,6 +256,16 @@ answer_reason_name(enum answer_reason r)
 	return (unsigned)r < ANSWER_REASONS ? name[r] : "";
 }
 
+int
+answer_reason_find(const char *name)
+{
+	for (int i = 0; i < ANSWER_REASONS; i++)
+		if (strcmp(name, answer_reason_name((enum answer_reason)i)) ==
+		    0)
+			return i;
+	return -1;
+}
+
 const char *
 answer_shape_name(enum answer_shape s)
 {

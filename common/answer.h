@@ -66,6 +66,8 @@ const char *answer_code_text(int64_t code);
 
 const char *answer_class_name(enum answer_class);
 const char *answer_reason_name(enum answer_reason);
+/* -1: no such name. */
+int answer_reason_find(const char *);
 const char *answer_shape_name(enum answer_shape);
 
 #endif

@@ -129,6 +129,12 @@ enum role {
 					     MSG_KIB(16),    0) \
 	X(ROW_MESSAGE,   R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_RECORD_MAX, 0) \
+	X(ROW_SHARE,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
+					     MSG_RECORD_MAX, 0) \
+	X(ROW_WORKER,    R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
+					     MSG_KIB(1),     0) \
+	X(ROW_JOB,       R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
+					     MSG_KIB(64),    0) \
 	X(ROW_ALERT,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(4),     0) \
 	X(QUERY_END,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \

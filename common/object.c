@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/object.h"
+#include "common/object_int.h"
 #include "common/utf8.h"
 
 #define TIME_MAX_US 253402300799999999 /* the end of the year 9999 */
@@ -28,8 +29,8 @@ object_time(int64_t us, char out[OBJECT_TIME])
 	snprintf(out, OBJECT_TIME, "%s.%06dZ", date, (int)(us % 1000000));
 }
 
-static void
-put_time(struct json_out *o, const char *key, int64_t us)
+void
+object_put_time(struct json_out *o, const char *key, int64_t us)
 {
 	char text[OBJECT_TIME];
 
@@ -41,15 +42,14 @@ put_time(struct json_out *o, const char *key, int64_t us)
 	json_kcstr(o, key, text);
 }
 
-/* "" is what the records have for unknown. */
-static void
-put_text(struct json_out *o, const char *key, const char *text)
+void
+object_put_text(struct json_out *o, const char *key, const char *text)
 {
 	json_kcstr(o, key, text[0] != '\0' ? text : NULL);
 }
 
-static void
-put_id(struct json_out *o, const char *key, uint64_t id)
+void
+object_put_id(struct json_out *o, const char *key, uint64_t id)
 {
 	if (id == 0)
 		json_knull(o, key);
@@ -99,7 +99,7 @@ put_response(struct json_out *o, const struct message_rec *m)
 		json_knull(o, "response_ts_recv");
 	} else {
 		put_value(o, "response", m->resp_raw, m->resp_len);
-		put_time(o, "response_ts_recv", m->resp_ts_us);
+		object_put_time(o, "response_ts_recv", m->resp_ts_us);
 	}
 	put_bytes(o, "response_raw", "response_raw_encoding", m->resp_raw,
 	    m->resp_len);
@@ -139,8 +139,8 @@ object_message(struct json_out *o, const struct message_rec *m)
 	uuid_text(m->session, session);
 	json_object(o);
 	json_kuint_str(o, "id", m->pos);
-	put_time(o, "ts_recv", m->ts_recv_us);
-	put_time(o, "ts_fwd", m->ts_fwd_us);
+	object_put_time(o, "ts_recv", m->ts_recv_us);
+	object_put_time(o, "ts_fwd", m->ts_fwd_us);
 	json_kcstr(o, "direction", dir_name(m->dir));
 	json_kcstr(o, "session_id", session);
 	json_kcstr(o, "peer", m->peer);
@@ -149,20 +149,20 @@ object_message(struct json_out *o, const struct message_rec *m)
 		put_value(o, "decoded", m->raw, m->raw_len);
 	else
 		json_knull(o, "decoded");
-	put_text(o, "parse_error", m->parse_error);
+	object_put_text(o, "parse_error", m->parse_error);
 	json_kuint(o, "size_bytes", m->size);
-	put_text(o, "method", m->method);
+	object_put_text(o, "method", m->method);
 	if (m->jsonrpc_id[0] != '\0')
 		put_value(o, "jsonrpc_id", m->jsonrpc_id,
 		    strlen(m->jsonrpc_id));
 	else
 		json_knull(o, "jsonrpc_id");
 	put_flags(o, m->flags);
-	put_id(o, "paired_message_id", m->pair);
+	object_put_id(o, "paired_message_id", m->pair);
 	put_response(o, m);
 	put_ms(o, "latency_ms", m->pair != 0 ? m->latency_us : -1);
-	put_text(o, "protocol", m->protocol);
-	put_id(o, "replay_of", m->replay_of);
+	object_put_text(o, "protocol", m->protocol);
+	object_put_id(o, "replay_of", m->replay_of);
 	json_knull(o, "explanation");
 	json_object_end(o);
 }
@@ -170,14 +170,14 @@ object_message(struct json_out *o, const struct message_rec *m)
 static void
 put_session_pool(struct json_out *o, const struct session_rec *s)
 {
-	put_text(o, "pool_host", s->pool_host);
+	object_put_text(o, "pool_host", s->pool_host);
 	if (s->pool_port == 0)
 		json_knull(o, "pool_port");
 	else
 		json_kuint(o, "pool_port", s->pool_port);
 	json_kbool(o, "pool_connected",
 	    s->state == SESSION_LIVE && s->pool_peer[0] != '\0');
-	put_text(o, "pool_peer", s->pool_peer);
+	object_put_text(o, "pool_peer", s->pool_peer);
 	json_kuint(o, "pool_index", s->pool_index);
 	put_ms(o, "pool_connect_ms",
 	    s->pool_connect_us != 0 ? (int64_t)s->pool_connect_us : -1);
@@ -222,11 +222,11 @@ object_session(struct json_out *o, const struct session_rec *s)
 	json_object(o);
 	json_kcstr(o, "session_id", id);
 	json_kcstr(o, "peer", s->peer);
-	put_time(o, "first_seen", s->first_seen_us);
-	put_time(o, "last_seen", s->last_seen_us);
+	object_put_time(o, "first_seen", s->first_seen_us);
+	object_put_time(o, "last_seen", s->last_seen_us);
 	json_kuint(o, "message_count", s->messages);
-	put_text(o, "user_agent", s->user_agent);
-	put_text(o, "mining_session_id", s->mining_session_id);
+	object_put_text(o, "user_agent", s->user_agent);
+	object_put_text(o, "mining_session_id", s->mining_session_id);
 	json_key(o, "difficulty");
 	if (s->difficulty > 0)
 		json_double(o, s->difficulty);
@@ -240,15 +240,15 @@ object_session(struct json_out *o, const struct session_rec *s)
 		json_cstr(o, s->worker);
 	json_array_end(o);
 	json_kcstr(o, "state", s->state == SESSION_LIVE ? "live" : "ended");
-	put_time(o, "ended_at", s->ended_us);
-	put_text(o, "close_reason", s->close_reason);
-	put_text(o, "close_detail", s->close_detail);
-	put_text(o, "listener", s->listener);
-	put_text(o, "via", s->via);
+	object_put_time(o, "ended_at", s->ended_us);
+	object_put_text(o, "close_reason", s->close_reason);
+	object_put_text(o, "close_detail", s->close_detail);
+	object_put_text(o, "listener", s->listener);
+	object_put_text(o, "via", s->via);
 	json_kbool(o, "replay", s->replay);
-	put_id(o, "replay_of", s->replay_of);
-	put_id(o, "first_message_id", s->first_pos);
-	put_id(o, "last_message_id", s->last_pos);
+	object_put_id(o, "replay_of", s->replay_of);
+	object_put_id(o, "first_message_id", s->first_pos);
+	object_put_id(o, "last_message_id", s->last_pos);
 	json_object_end(o);
 }
 
@@ -268,7 +268,7 @@ object_process(struct json_out *o, const struct process_rec *p)
 	json_kuint(o, "rss_kb", p->rss_kb);
 	json_kdouble(o, "cpu_s", (double)p->cpu_ms / 1000);
 	json_kuint(o, "logs_dropped", p->logs_dropped);
-	put_text(o, "last_exit", p->last_exit);
+	object_put_text(o, "last_exit", p->last_exit);
 	json_object_end(o);
 }
 

@@ -11,7 +11,10 @@
 #define QF_KNOWN                                                      \
 	(QF_DIR | QF_SESSION | QF_ERRORS_PARSE | QF_ERRORS_POOL |     \
 	    QF_NO_RESPONSES | QF_WITH_RESPONSE | QF_LIVE | QF_ENDED | \
-	    QF_ASCENDING)
+	    QF_ASCENDING | QF_EXPLAIN | QF_VERIFY | QF_DISPUTED)
+/* Nobody can mean more: verdicts are fewer than 16, the pool's than 8. */
+#define VERDICTS_KNOWN   0x1ffu
+#define SAID_KNOWN       0x0fu
 #define QUERY_LIMIT_MAX  100000u
 #define QUERY_OFFSET_MAX 10000u
 #define QUERY_END_STATUS 3u /* the highest */
@@ -260,6 +263,10 @@ query_put(struct mbuf *b, const struct query *q)
 	msg_put_u8(b, q->dir);
 	msg_put_str(b, q->method);
 	msg_put_str(b, q->text);
+	msg_put_str(b, q->worker);
+	msg_put_str(b, q->pool);
+	msg_put_u16(b, q->verdicts);
+	msg_put_u8(b, q->said);
 	msg_put_i64(b, q->since_us);
 	msg_put_i64(b, q->until_us);
 	msg_put_u64(b, q->before);
@@ -280,6 +287,10 @@ query_get(struct mcur *c, struct query *q)
 	q->dir = get_below(c, DIR_MAX);
 	msg_get_str(c, q->method, sizeof(q->method));
 	msg_get_str(c, q->text, sizeof(q->text));
+	msg_get_str(c, q->worker, sizeof(q->worker));
+	msg_get_str(c, q->pool, sizeof(q->pool));
+	q->verdicts = msg_get_u16(c);
+	q->said = msg_get_u8(c);
 	q->since_us = msg_get_i64(c);
 	q->until_us = msg_get_i64(c);
 	q->before = msg_get_u64(c);
@@ -289,7 +300,9 @@ query_get(struct mcur *c, struct query *q)
 	q->offset = msg_get_u32(c);
 	q->deadline_ms = msg_get_u32(c);
 	if (q->kind == 0 || (q->flags & ~QF_KNOWN) != 0 || q->limit == 0 ||
-	    q->limit > QUERY_LIMIT_MAX || q->offset > QUERY_OFFSET_MAX)
+	    (q->verdicts & ~VERDICTS_KNOWN) != 0 ||
+	    (q->said & ~SAID_KNOWN) != 0 || q->limit > QUERY_LIMIT_MAX ||
+	    q->offset > QUERY_OFFSET_MAX)
 		c->bad = true;
 }
 

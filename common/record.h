@@ -129,6 +129,11 @@ enum query_kind {
 	Q_MESSAGES,     /* newest first; after: oldest first */
 	Q_MESSAGE,      /* one, by pos */
 	Q_ALERTS,       /* newest first; live and ended as for sessions */
+	Q_SHARES,       /* newest first; after: oldest first */
+	Q_SHARE,        /* one, by pos: that of its submit */
+	Q_WORKERS,      /* the newest first, by their number */
+	Q_JOBS,         /* newest first; after: oldest first */
+	Q_JOB,          /* one, by pos: the store's number of it */
 	Q_MAX
 };
 
@@ -140,7 +145,10 @@ enum query_kind {
 #define QF_WITH_RESPONSE 0x20u  /* fill resp_* of answered requests */
 #define QF_LIVE          0x40u  /* sessions: live ones */
 #define QF_ENDED         0x80u  /* sessions: ended ones */
-#define QF_ASCENDING     0x100u /* messages: oldest first */
+#define QF_ASCENDING     0x100u /* messages, shares, jobs: oldest first */
+#define QF_EXPLAIN       0x200u /* messages: explained, with their fields */
+#define QF_VERIFY        0x400u /* one share: verified again, step by step */
+#define QF_DISPUTED      0x800u /* shares: that the pool judged wrongly */
 
 struct query {
 	uint8_t kind;
@@ -148,12 +156,18 @@ struct query {
 	uint8_t session[16];
 	uint8_t dir;
 	char method[64]; /* "" any */
-	char text[256]; /* "" any; bytes that raw contains, ASCII case folded */
+	/* "" any; bytes that raw, or a worker's name, contains, ASCII case
+	 * folded. */
+	char text[256];
+	char worker[129];     /* "" any; shares and workers: the name */
+	char pool[264];       /* "" any; jobs: host:port, or the host alone */
+	uint16_t verdicts;    /* shares: bits 1 << enum verify_verdict; 0 any */
+	uint8_t said;         /* shares: bits 1 << enum answer_class; 0 any */
 	int64_t since_us;     /* 0 none; real time, received then or later */
 	int64_t until_us;     /* 0 none; received before */
 	uint64_t before;      /* positions < before; 0 none */
 	uint64_t after;       /* positions > after; 0 none */
-	uint64_t pos;         /* Q_MESSAGE */
+	uint64_t pos;         /* Q_MESSAGE, Q_SHARE, Q_JOB */
 	uint32_t limit;       /* 1…100000 */
 	uint32_t offset;      /* ≤ 10,000 */
 	uint32_t deadline_ms; /* 0: the role's own */

@@ -257,7 +257,9 @@ stratum_classify(struct stratum_parser *p, const void *line, size_t len,
 		not_object(m, s, len);
 	if (utf8)
 		m->flags |= STRATUM_F_UTF8;
-	if (m->error[0] != '\0' && stratum_redact_find(s, len, &secret, 1) > 0)
+	/* What is not one JSON value is searched as text. */
+	if ((m->error[0] != '\0' || (m->flags & STRATUM_F_MULTIPLE)) &&
+	    stratum_redact_find(s, len, &secret, 1) > 0)
 		m->flags |= STRATUM_F_SENSITIVE;
 }
 

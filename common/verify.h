@@ -243,6 +243,10 @@ const char *verify_verdict_name(enum verify_verdict);
 const char *verify_cause_name(enum verify_cause);
 const char *verify_agreement_name(enum verify_agreement);
 const char *verify_en2_name(enum verify_en2);
+/* The other way round; -1: no such name. */
+int verify_verdict_find(const char *);
+int verify_cause_find(const char *);
+int verify_agreement_find(const char *);
 /* One sentence; "" for a share that is plainly valid. */
 void verify_sentence(const struct verify_share *, char *buf, size_t size);
 /* The same of a cause alone, without numbers. */

@@ -3,6 +3,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/verify_int.h"
 
@@ -113,6 +114,35 @@ verify_agreement_name(enum verify_agreement a)
 	return (unsigned)a < AGREEMENTS ? name[a] : "";
 }
 
+int
+verify_verdict_find(const char *name)
+{
+	for (int i = 0; i < VERDICTS; i++)
+		if (strcmp(name, verify_verdict_name((enum verify_verdict)i)) ==
+		    0)
+			return i;
+	return -1;
+}
+
+int
+verify_cause_find(const char *name)
+{
+	for (int i = 0; i < CAUSES; i++)
+		if (strcmp(name, verify_cause_name((enum verify_cause)i)) == 0)
+			return i;
+	return -1;
+}
+
+int
+verify_agreement_find(const char *name)
+{
+	for (int i = 0; i < AGREEMENTS; i++)
+		if (strcmp(name,
+			verify_agreement_name((enum verify_agreement)i)) == 0)
+			return i;
+	return -1;
+}
+
 const char *
 verify_en2_name(enum verify_en2 e)
 {
@@ -196,8 +226,14 @@ say_extranonce2(const struct verify_share *s, char *buf, size_t size)
 static void
 say_ntime(const struct verify_share *s, char *buf, size_t size)
 {
-	int64_t ahead = (int64_t)s->ntime - (int64_t)s->job->ntime;
+	int64_t ahead;
 
+	if (s->job == NULL) {
+		snprintf(buf, size, "%s",
+		    verify_cause_text((enum verify_cause)s->cause));
+		return;
+	}
+	ahead = (int64_t)s->ntime - (int64_t)s->job->ntime;
 	snprintf(buf, size, "its time is %" PRId64 " s %s its job's",
 	    ahead < 0 ? -ahead : ahead, ahead < 0 ? "before" : "ahead of");
 }

@@ -531,3 +531,12 @@ work_formula_name(enum work_formula f)
 
 	return (unsigned)f < WORK_FORMULAS ? name[f] : "";
 }
+
+int
+work_formula_find(const char *name)
+{
+	for (int f = 0; f < WORK_FORMULAS; f++)
+		if (strcmp(name, work_formula_name((enum work_formula)f)) == 0)
+			return f;
+	return -1;
+}

@@ -120,5 +120,7 @@ enum work_formula {
 uint32_t work_version(enum work_formula, uint32_t job, uint32_t mask,
     uint32_t bits);
 const char *work_formula_name(enum work_formula);
+/* -1: no such name. */
+int work_formula_find(const char *);
 
 #endif

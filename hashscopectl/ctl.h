@@ -46,12 +46,29 @@ int rows_add(struct rows *, const struct client_msg *);
 int ctl_query(struct ctl *, const struct query *, struct rows *,
     struct query_end *end);
 
+/* How many rows are wanted, at most; and that there may be more. */
+uint64_t ctl_wanted(const struct ctl *);
+void ctl_tell_limit(const struct ctl *, uint64_t shown);
+/* The session that the command names, by the beginning of its id. */
+int ctl_find_session(struct ctl *, uint8_t id[16]);
+/*
+ * Where the next page begins: behind the last row, or where the lane stopped
+ * for lack of time.  False when there is none.
+ */
+bool ctl_next_page(struct query *, const struct rows *,
+    const struct query_end *, uint64_t last);
+
 /* Commands: exit codes. */
 int show_summary(struct ctl *);
 int show_sessions(struct ctl *);
 int show_session(struct ctl *);
 int show_messages(struct ctl *);
 int show_message(struct ctl *);
+int show_shares(struct ctl *);
+int show_share(struct ctl *);
+int show_workers(struct ctl *);
+int show_jobs(struct ctl *);
+int show_job(struct ctl *);
 int show_processes(struct ctl *);
 int show_config(struct ctl *);
 int monitor(struct ctl *);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/verify.h"
 #include "hashscopectl/grammar.h"
 
 enum arg {
@@ -21,6 +22,11 @@ enum arg {
 	ARG_TEXT,
 	ARG_TIME,
 	ARG_FILE,
+	ARG_SHARE,
+	ARG_SHARE0,
+	ARG_JOB,
+	ARG_WORKER,
+	ARG_POOL,
 	ARG_MAX
 };
 
@@ -41,7 +47,11 @@ enum set {
 	SET_SECONDS,
 	SET_VERBOSE,
 	SET_FILE,
-	SET_DISPUTED
+	SET_DISPUTED,
+	SET_WORKER,
+	SET_POOL,
+	SET_VERDICT,
+	SET_SAID
 };
 
 struct word {
@@ -70,6 +80,11 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_TEXT] = "WORD",
 	[ARG_TIME] = "TIME",
 	[ARG_FILE] = "FILE",
+	[ARG_SHARE] = "ID",
+	[ARG_SHARE0] = "ID",
+	[ARG_JOB] = "ID",
+	[ARG_WORKER] = "NAME",
+	[ARG_POOL] = "HOST",
 };
 
 static const char *const arg_wants[ARG_MAX] = {
@@ -84,11 +99,16 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_TIME] = "a time: 2026-11-21T12:00:00Z, 12:00, or 10m for ten "
 		     "minutes ago",
 	[ARG_FILE] = "a file's name of 1 to 4095 bytes",
+	[ARG_SHARE] = "a share's id: a number from 1",
+	[ARG_SHARE0] = "a share's id: a number from 0",
+	[ARG_JOB] = "a job's id: a number from 1",
+	[ARG_WORKER] = "a worker's name of 1 to 128 bytes",
+	[ARG_POOL] = "a pool's host, or host:port",
 };
 
 static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
-    p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_drain, p_log, p_verify,
-    p_help;
+    p_shares, p_verdict, p_said, p_workers, p_jobs, p_dir, p_monitor,
+    p_monitor_errors, p_monitor_dir, p_drain, p_log, p_verify, p_help;
 
 static const struct place p_session = {
 	.words =
@@ -102,6 +122,22 @@ static const struct place p_message = {
 	.words =
 	    (const struct word[]){
 		{ NULL, ARG_NUMBER, SET_POS, 0, NULL, "the message" },
+		{ 0 },
+	    },
+};
+
+static const struct place p_share = {
+	.words =
+	    (const struct word[]){
+		{ NULL, ARG_SHARE, SET_POS, 0, NULL, "the share" },
+		{ 0 },
+	    },
+};
+
+static const struct place p_job = {
+	.words =
+	    (const struct word[]){
+		{ NULL, ARG_JOB, SET_POS, 0, NULL, "the job" },
 		{ 0 },
 	    },
 };
@@ -139,7 +175,17 @@ static const struct word w_show[] = {
 	{ "messages", ARG_NONE, SET_ACTION, CMD_MESSAGES, &p_messages,
 	    "what was said, newest first" },
 	{ "message", ARG_NONE, SET_ACTION, CMD_MESSAGE, &p_message,
-	    "one message and its answer" },
+	    "one message, explained, and its answer" },
+	{ "shares", ARG_NONE, SET_ACTION, CMD_SHARES, &p_shares,
+	    "what was submitted, and how it was judged" },
+	{ "share", ARG_NONE, SET_ACTION, CMD_SHARE, &p_share,
+	    "one share, verified step by step" },
+	{ "workers", ARG_NONE, SET_ACTION, CMD_WORKERS, &p_workers,
+	    "who mines, and how it adds up" },
+	{ "jobs", ARG_NONE, SET_ACTION, CMD_JOBS, &p_jobs,
+	    "what pools handed out, newest first" },
+	{ "job", ARG_NONE, SET_ACTION, CMD_JOB, &p_job,
+	    "one job, taken apart" },
 	{ "processes", ARG_NONE, SET_ACTION, CMD_PROCESSES, NULL,
 	    "what runs, as whom, since when" },
 	{ "config", ARG_NONE, SET_ACTION, CMD_CONFIG, NULL,
@@ -177,6 +223,85 @@ static const struct word w_messages[] = {
 	{ 0 },
 };
 static const struct place p_messages = { w_messages, NULL, true };
+
+static const struct word w_shares[] = {
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_shares,
+	    "of one session" },
+	{ "worker", ARG_WORKER, SET_WORKER, 0, &p_shares, "of one worker" },
+	{ "verdict", ARG_NONE, SET_NOTHING, 0, &p_verdict,
+	    "that HashScope finds to be so" },
+	{ "pool", ARG_NONE, SET_NOTHING, 0, &p_said,
+	    "to which the pool said that" },
+	{ "disputed", ARG_NONE, SET_FLAG, QF_DISPUTED, &p_shares,
+	    "that the pool judged wrongly" },
+	{ "since", ARG_TIME, SET_SINCE, 0, &p_shares, "received then or later" },
+	{ "until", ARG_TIME, SET_UNTIL, 0, &p_shares, "received before" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_shares, "no more than that" },
+	{ "before", ARG_SHARE, SET_BEFORE, 0, &p_shares,
+	    "older than this share" },
+	{ "after", ARG_SHARE0, SET_AFTER, 0, &p_shares,
+	    "newer than this share, oldest first" },
+	{ 0 },
+};
+static const struct place p_shares = { w_shares, NULL, true };
+
+#define W_VERDICT(name, verdict, help) \
+	{ name, ARG_NONE, SET_VERDICT, verdict, &p_shares, help }
+static const struct word w_verdict[] = {
+	W_VERDICT("valid", VERDICT_VALID, "as it should be"),
+	W_VERDICT("low_difficulty", VERDICT_LOW_DIFFICULTY,
+	    "below what was asked for"),
+	W_VERDICT("stale", VERDICT_STALE, "for a job that was withdrawn"),
+	W_VERDICT("duplicate", VERDICT_DUPLICATE, "submitted before"),
+	W_VERDICT("bad_ntime", VERDICT_BAD_NTIME, "with a time out of range"),
+	W_VERDICT("bad_extranonce2", VERDICT_BAD_EXTRANONCE2,
+	    "with an extranonce2 that is none"),
+	W_VERDICT("bad_version", VERDICT_BAD_VERSION,
+	    "with version bits that are not the miner's"),
+	W_VERDICT("unknown_job", VERDICT_UNKNOWN_JOB,
+	    "for a job that was never sent"),
+	W_VERDICT("undecided", VERDICT_UNDECIDED, "that cannot be judged"),
+	{ 0 },
+};
+static const struct place p_verdict = { w_verdict, NULL, false };
+
+static const struct word w_said[] = {
+	{ "accepted", ARG_NONE, SET_SAID, ANSWER_ACCEPTED, &p_shares, "yes" },
+	{ "rejected", ARG_NONE, SET_SAID, ANSWER_REJECTED, &p_shares, "no" },
+	{ "unanswered", ARG_NONE, SET_SAID, ANSWER_NONE, &p_shares,
+	    "nothing yet" },
+	{ "odd", ARG_NONE, SET_SAID, ANSWER_ODD, &p_shares,
+	    "neither yes nor no" },
+	{ 0 },
+};
+static const struct place p_said = { w_said, NULL, false };
+
+static const struct word w_workers[] = {
+	{ "worker", ARG_WORKER, SET_WORKER, 0, &p_workers, "this one" },
+	{ "text", ARG_TEXT, SET_TEXT, 0, &p_workers, "whose name contains this" },
+	{ "live", ARG_NONE, SET_FLAG, QF_LIVE, &p_workers,
+	    "those that are connected" },
+	{ "since", ARG_TIME, SET_SINCE, 0, &p_workers,
+	    "whose last share came then or later" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_workers, "no more than that" },
+	{ 0 },
+};
+static const struct place p_workers = { w_workers, NULL, true };
+
+static const struct word w_jobs[] = {
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_jobs,
+	    "that one session was given" },
+	{ "pool", ARG_POOL, SET_POOL, 0, &p_jobs, "of one pool" },
+	{ "since", ARG_TIME, SET_SINCE, 0, &p_jobs, "first sent then or later" },
+	{ "until", ARG_TIME, SET_UNTIL, 0, &p_jobs, "first sent before" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_jobs, "no more than that" },
+	{ "before", ARG_NUMBER, SET_BEFORE, 0, &p_jobs,
+	    "sent before this message" },
+	{ "after", ARG_NUMBER0, SET_AFTER, 0, &p_jobs,
+	    "sent after this message, oldest first" },
+	{ 0 },
+};
+static const struct place p_jobs = { w_jobs, NULL, true };
 
 #define W_DIR(next) \
 	{ "miner_to_pool", ARG_NONE, SET_DIR, DIR_MINER_TO_POOL, next, \
@@ -432,6 +557,18 @@ apply(struct command *c, const struct word *w, const char *arg, int64_t now)
 		break;
 	case SET_DISPUTED:
 		c->disputed = true;
+		break;
+	case SET_WORKER:
+		r = bounded_text(arg, q->worker, sizeof(q->worker));
+		break;
+	case SET_POOL:
+		r = bounded_text(arg, q->pool, sizeof(q->pool));
+		break;
+	case SET_VERDICT:
+		q->verdicts |= (uint16_t)(1u << w->value);
+		break;
+	case SET_SAID:
+		q->said |= (uint8_t)(1u << w->value);
 		break;
 	}
 	return r;

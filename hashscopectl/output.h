@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/record.h"
+#include "common/record_share.h"
 #include "hashscopectl/client.h"
 #include "hashscopectl/table.h"
 
@@ -17,6 +18,9 @@ enum listing {
 	LIST_SESSIONS,
 	LIST_MESSAGES,
 	LIST_PROCESSES,
+	LIST_SHARES,
+	LIST_WORKERS,
+	LIST_JOBS,
 	LIST_MONITOR /* messages, without an end */
 };
 
@@ -49,11 +53,18 @@ struct writer {
 	void (*sessions)(struct output *, const struct session_rec *, size_t n);
 	void (*message)(struct output *, const struct message_rec *);
 	void (*process)(struct output *, const struct process_rec *);
+	void (*share)(struct output *, const struct share_rec *);
+	void (*worker)(struct output *, const struct worker_rec *);
+	void (*job)(struct output *, const struct job_rec *);
 	void (*flush)(struct output *);
 	void (*end)(struct output *);
 	/* One object. */
 	void (*one_session)(struct output *, const struct session_rec *);
-	void (*one_message)(struct output *, const struct message_rec *);
+	/* share: what it submits, or NULL. */
+	void (*one_message)(struct output *, const struct message_rec *,
+	    const struct share_rec *share);
+	void (*one_share)(struct output *, const struct share_rec *);
+	void (*one_job)(struct output *, const struct job_rec *);
 	void (*summary)(struct output *, const struct summary *);
 	void (*config)(struct output *, const char *text, size_t len);
 	/* Something was done; text is what was answered, maybe "". */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/object.h"
+#include "common/object_share.h"
 #include "hashscopectl/output.h"
 
 /*
@@ -91,6 +92,30 @@ process(struct output *o, const struct process_rec *p)
 }
 
 static void
+share(struct output *o, const struct share_rec *s)
+{
+	item(o);
+	object_share(&o->json, s);
+	item_end(o);
+}
+
+static void
+worker(struct output *o, const struct worker_rec *w)
+{
+	item(o);
+	object_worker(&o->json, w);
+	item_end(o);
+}
+
+static void
+job(struct output *o, const struct job_rec *j)
+{
+	item(o);
+	object_job(&o->json, j);
+	item_end(o);
+}
+
+static void
 flush(struct output *o)
 {
 	if (o->listing == LIST_MONITOR)
@@ -119,11 +144,30 @@ one_session(struct output *o, const struct session_rec *s)
 	one_end(o);
 }
 
+/* The object names its share; the API has that apart as well. */
 static void
-one_message(struct output *o, const struct message_rec *m)
+one_message(struct output *o, const struct message_rec *m,
+    const struct share_rec *s)
 {
+	(void)s;
 	json_reset(&o->json);
 	object_message(&o->json, m);
+	one_end(o);
+}
+
+static void
+one_share(struct output *o, const struct share_rec *s)
+{
+	json_reset(&o->json);
+	object_share(&o->json, s);
+	one_end(o);
+}
+
+static void
+one_job(struct output *o, const struct job_rec *j)
+{
+	json_reset(&o->json);
+	object_job(&o->json, j);
 	one_end(o);
 }
 
@@ -190,10 +234,15 @@ static const struct writer writer = {
 	.sessions = sessions,
 	.message = message,
 	.process = process,
+	.share = share,
+	.worker = worker,
+	.job = job,
 	.flush = flush,
 	.end = end,
 	.one_session = one_session,
 	.one_message = one_message,
+	.one_share = one_share,
+	.one_job = one_job,
 	.summary = summary,
 	.config = config,
 	.done = done,

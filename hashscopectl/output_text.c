@@ -85,8 +85,8 @@ text_line(struct output *o, const char *label, const char *text)
 		line(o, label, "%s", safe(text, buf));
 }
 
-static const char *
-colour(const struct output *o, const char *sequence)
+const char *
+text_colour(const struct output *o, const char *sequence)
 {
 	return o->colour ? sequence : NULL;
 }
@@ -100,11 +100,16 @@ begin(struct output *o, enum listing listing)
 		[LIST_SESSIONS] = session_columns,
 		[LIST_MESSAGES] = message_columns,
 		[LIST_PROCESSES] = process_columns,
+		[LIST_SHARES] = NULL,
+		[LIST_WORKERS] = NULL,
+		[LIST_JOBS] = NULL,
 		[LIST_MONITOR] = message_columns,
 	};
 
 	o->listing = listing;
-	table_init(&o->table, columns[listing]);
+	table_init(&o->table,
+	    columns[listing] != NULL ? columns[listing] :
+				       share_columns(listing));
 }
 
 static int
@@ -166,7 +171,7 @@ session_row(struct output *o, const struct session_rec *s, unsigned id_len)
 	table_cell(t, "%s ago",
 	    units_span((o->now_us - s->last_seen_us) / 1000000, num));
 	table_row(t,
-	    colour(o,
+	    text_colour(o,
 		!live                                  ? DIM :
 		    s->gaps > 0 || s->parse_errors > 0 ? YELLOW :
 							 NULL));
@@ -223,9 +228,9 @@ static const char *
 message_colour(const struct output *o, const struct message_rec *m)
 {
 	if (m->flags & (MF_ERROR | MF_PARSE_ERROR | MF_FOREIGN))
-		return colour(o, RED);
+		return text_colour(o, RED);
 	if (m->flags & (MF_AFTER_GAP | MF_BROKEN | MF_UNDELIVERED))
-		return colour(o, YELLOW);
+		return text_colour(o, YELLOW);
 	return NULL;
 }
 
@@ -271,7 +276,7 @@ process(struct output *o, const struct process_rec *p)
 	table_cell(t, "%s", units_bytes(p->rss_kb * 1024, num));
 	table_cell(t, "%s", units_us((int64_t)p->cpu_ms * 1000, num));
 	table_cell(t, "%s", safe(p->last_exit, buf));
-	table_row(t, colour(o, ready ? NULL : RED));
+	table_row(t, text_colour(o, ready ? NULL : RED));
 }
 
 static void
@@ -385,7 +390,8 @@ message_kind(struct output *o, const struct message_rec *m)
 }
 
 static void
-one_message(struct output *o, const struct message_rec *m)
+one_message(struct output *o, const struct message_rec *m,
+    const struct share_rec *share)
 {
 	char id[SESSION_TEXT], num[UNITS_TEXT], fwd[UNITS_TEXT];
 
@@ -412,6 +418,8 @@ one_message(struct output *o, const struct message_rec *m)
 		    units_us(m->latency_us, num));
 	if (m->resp_raw != NULL)
 		raw_line(o, "answer", m->resp_raw, m->resp_len);
+	if (share != NULL)
+		share_lines(o, share);
 }
 
 /* --- the rest --- */
@@ -454,10 +462,15 @@ static const struct writer writer = {
 	.sessions = sessions,
 	.message = message,
 	.process = process,
+	.share = share_row,
+	.worker = worker_row,
+	.job = job_row,
 	.flush = flush,
 	.end = end,
 	.one_session = one_session,
 	.one_message = one_message,
+	.one_share = share_one,
+	.one_job = job_one,
 	.summary = summary_text,
 	.config = config,
 	.done = done,

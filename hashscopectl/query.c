@@ -41,6 +41,14 @@ rows_add(struct rows *r, const struct client_msg *a)
 	return row->bad ? -1 : 0;
 }
 
+static bool
+is_row(unsigned type)
+{
+	return type == MSG_ROW_MESSAGE || type == MSG_ROW_SESSION ||
+	    type == MSG_ROW_SHARE || type == MSG_ROW_WORKER ||
+	    type == MSG_ROW_JOB;
+}
+
 int
 ctl_query(struct ctl *c, const struct query *q, struct rows *rows,
     struct query_end *end)
@@ -56,7 +64,7 @@ ctl_query(struct ctl *c, const struct query *q, struct rows *rows,
 			return ctl_away(c);
 		if (a.type == MSG_QUERY_END)
 			break;
-		if (a.type != MSG_ROW_MESSAGE && a.type != MSG_ROW_SESSION)
+		if (!is_row(a.type))
 			return ctl_no("unexpected answer");
 		if (rows_add(rows, &a) == -1)
 			return ctl_no("out of memory");

@@ -12,17 +12,17 @@
 #define OFFSET_MAX     10000
 #define DEFAULT_PEOPLE 100 /* rows, when nobody said limit */
 
-/* How many rows are wanted.  Programs get all: they cannot see a cut. */
-static uint64_t
-wanted(const struct ctl *c)
+/* Programs get all: they cannot see a cut. */
+uint64_t
+ctl_wanted(const struct ctl *c)
 {
 	if (c->cmd.query.limit != 0)
 		return c->cmd.query.limit;
 	return c->out.w == writer_json() ? UINT64_MAX : DEFAULT_PEOPLE;
 }
 
-static void
-tell_limit(const struct ctl *c, uint64_t shown)
+void
+ctl_tell_limit(const struct ctl *c, uint64_t shown)
 {
 	if (c->cmd.query.limit == 0 && shown == DEFAULT_PEOPLE &&
 	    c->out.w != writer_json())
@@ -104,9 +104,9 @@ show_sessions(struct ctl *c)
 	int code;
 
 	c->out.w->begin(&c->out, LIST_SESSIONS);
-	code = each_sessions(c, &q, wanted(c), print_sessions, &shown);
+	code = each_sessions(c, &q, ctl_wanted(c), print_sessions, &shown);
 	c->out.w->end(&c->out);
-	tell_limit(c, shown);
+	ctl_tell_limit(c, shown);
 	return code;
 }
 
@@ -140,8 +140,8 @@ match_sessions(struct ctl *c, const struct session_rec *s, size_t n, void *arg)
 	return EXIT_OK;
 }
 
-static int
-find_session(struct ctl *c, uint8_t id[16])
+int
+ctl_find_session(struct ctl *c, uint8_t id[16])
 {
 	struct query q = { 0 };
 	struct match m = { .text = c->cmd.session };
@@ -174,7 +174,7 @@ show_session(struct ctl *c)
 	struct session_rec *s = NULL;
 	int code;
 
-	if ((code = find_session(c, q.session)) != EXIT_OK)
+	if ((code = ctl_find_session(c, q.session)) != EXIT_OK)
 		return code;
 	rows_init(&rows);
 	q.flags = QF_SESSION;
@@ -218,13 +218,9 @@ print_messages(struct ctl *c, const struct rows *rows, uint64_t *last)
 	return EXIT_OK;
 }
 
-/*
- * Where the next page begins: behind the last row, or where the lane
- * stopped for lack of time.  False when there is none.
- */
-static bool
-next_page(struct query *q, const struct rows *rows, const struct query_end *end,
-    uint64_t last)
+bool
+ctl_next_page(struct query *q, const struct rows *rows,
+    const struct query_end *end, uint64_t last)
 {
 	uint64_t *cursor = q->flags & QF_ASCENDING ? &q->after : &q->before;
 	uint64_t at = last;
@@ -257,9 +253,9 @@ page_messages(struct ctl *c, struct query *q, uint64_t want)
 		want -= rows.n;
 		shown += rows.n;
 	} while (
-	    code == EXIT_OK && want > 0 && next_page(q, &rows, &end, last));
+	    code == EXIT_OK && want > 0 && ctl_next_page(q, &rows, &end, last));
 	rows_clear(&rows);
-	tell_limit(c, shown);
+	ctl_tell_limit(c, shown);
 	return code;
 }
 
@@ -270,7 +266,7 @@ show_messages(struct ctl *c)
 	int code;
 
 	if (c->cmd.session[0] != '\0') {
-		if ((code = find_session(c, q.session)) != EXIT_OK)
+		if ((code = ctl_find_session(c, q.session)) != EXIT_OK)
 			return code;
 		q.flags |= QF_SESSION;
 	}
@@ -278,7 +274,7 @@ show_messages(struct ctl *c)
 	if (c->out.w == writer_json())
 		q.flags |= QF_WITH_RESPONSE;
 	c->out.w->begin(&c->out, LIST_MESSAGES);
-	code = page_messages(c, &q, wanted(c));
+	code = page_messages(c, &q, ctl_wanted(c));
 	c->out.w->end(&c->out);
 	return code;
 }
@@ -302,7 +298,7 @@ show_message(struct ctl *c)
 	if (code == EXIT_OK)
 		code = get_message(&rows.row[0], &m);
 	if (code == EXIT_OK)
-		c->out.w->one_message(&c->out, &m);
+		c->out.w->one_message(&c->out, &m, NULL);
 	rows_clear(&rows);
 	return code;
 }
@@ -450,7 +446,7 @@ act_disconnect(struct ctl *c)
 	uint8_t id[16];
 	int code;
 
-	if ((code = find_session(c, id)) != EXIT_OK)
+	if ((code = ctl_find_session(c, id)) != EXIT_OK)
 		return code;
 	mbuf_init(&b);
 	msg_put_raw(&b, id, sizeof(id));

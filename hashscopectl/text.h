@@ -21,6 +21,19 @@ void line(struct output *, const char *label, const char *fmt, ...)
 /* The same of untrusted text; nothing when it is "". */
 void text_line(struct output *, const char *label, const char *text);
 
+/* The sequence when there is colour, else NULL. */
+const char *text_colour(const struct output *, const char *sequence);
+
+/* output_share.c, output_job.c: the tables and what is told of one. */
+const struct table_column *share_columns(enum listing);
+void share_row(struct output *, const struct share_rec *);
+void worker_row(struct output *, const struct worker_rec *);
+void share_one(struct output *, const struct share_rec *);
+/* Its verdict, and the pool's, for those who look at its message. */
+void share_lines(struct output *, const struct share_rec *);
+void job_row(struct output *, const struct job_rec *);
+void job_one(struct output *, const struct job_rec *);
+
 /* show summary */
 void summary_text(struct output *, const struct summary *);
 

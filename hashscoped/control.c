@@ -300,6 +300,9 @@ on_feed_hello(struct ipc *ipc, struct msg_in *m, void *arg)
 static const struct ipc_handler lane_handlers[] = {
 	{ MSG_ROW_SESSION, on_peer_answer },
 	{ MSG_ROW_MESSAGE, on_peer_answer },
+	{ MSG_ROW_SHARE, on_peer_answer },
+	{ MSG_ROW_WORKER, on_peer_answer },
+	{ MSG_ROW_JOB, on_peer_answer },
 	{ MSG_QUERY_END, on_peer_answer },
 	{ MSG_NONE, NULL },
 };

@@ -8,6 +8,7 @@
 
 #include "common/childconf.h"
 #include "common/record.h"
+#include "common/record_share.h"
 #include "common/tap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -45,6 +46,9 @@ RECORD(query_end, query_end)
 RECORD(feed_head, feed_head)
 RECORD(stats, stats)
 RECORD(process_rec, process)
+RECORD(share_rec, share)
+RECORD(worker_rec, worker)
+RECORD(job_rec, job)
 RECORD(relay_conf, relay_conf)
 RECORD(listen_conf, listen_conf)
 RECORD(pool_conf, pool_conf)
@@ -165,6 +169,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		control_conf_one,
 		tap_one,
 		feed_one,
+		share_one,
+		worker_one,
+		job_one,
 	};
 
 	if (size > 0)

@@ -22,6 +22,8 @@ test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	pair restore session setting share sql tap_in text worker)
 test_capture_kill_SRCS := $(test_capture_SRCS)
 test_capture_share_SRCS := $(test_capture_SRCS) tests/unit/verifylib.c
+test_select_share_SRCS := $(test_capture_SRCS) $(wildcard captured/select*.c) \
+	captured/reader.c tests/unit/verifylib.c
 test_capture_ipc_SRCS := $(test_capture_SRCS)
 test_setting_SRCS := $(test_capture_SRCS) captured/act_in.c
 relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))

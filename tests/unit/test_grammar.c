@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/verify.h"
 #include "hashscopectl/grammar.h"
 
 #define NOW    INT64_C(1795262400000000) /* 2026-11-21T12:00:00Z */
@@ -65,6 +66,12 @@ test_actions(void **state)
 		{ "di 01", CMD_DISCONNECT },
 		{ "l v", CMD_LOG },
 		{ "s messages d m e pa l 3", CMD_MESSAGES },
+		{ "show shares", CMD_SHARES },
+		{ "show share 5", CMD_SHARE },
+		{ "sh shares w rig.1 v st v du po rej dis l 9", CMD_SHARES },
+		{ "show w live text rig since 10m", CMD_WORKERS },
+		{ "show jobs pool example.org:3333 a 0", CMD_JOBS },
+		{ "show job 5", CMD_JOB },
 	};
 	struct grammar_error err;
 	struct command c;
@@ -76,6 +83,26 @@ test_actions(void **state)
 		if (c.action != tab[i].action)
 			fail_msg("%s: action %d", tab[i].text, c.action);
 	}
+}
+
+/* Verdicts add up; of flags of one kind the last one counts. */
+static void
+test_share_filters(void **state)
+{
+	struct grammar_error err;
+	struct command c;
+
+	assert_int_equal(parse("show shares worker w.1 verdict stale verdict "
+			       "duplicate pool rejected pool odd disputed "
+			       "before 9",
+			     &c, &err),
+	    0);
+	assert_string_equal(c.query.worker, "w.1");
+	assert_int_equal(c.query.verdicts,
+	    1 << VERDICT_STALE | 1 << VERDICT_DUPLICATE);
+	assert_int_equal(c.query.said, 1 << ANSWER_REJECTED | 1 << ANSWER_ODD);
+	assert_int_equal(c.query.flags, QF_DISPUTED);
+	assert_int_equal(c.query.before, 9);
 }
 
 static void
@@ -108,6 +135,13 @@ test_errors(void **state)
 		{ "show messages direction up", 3, "not understood", true },
 		{ "show messages since yesterday", 3, "a time", false },
 		{ "show messages live", 2, "not understood", true },
+		{ "show shares verdict", 3, "not complete", true },
+		{ "show shares verdict good", 3, "not understood", true },
+		{ "show shares verdict bad", 3, "ambiguous", true },
+		{ "show shares pool a.org", 3, "not understood", true },
+		{ "show share x", 2, "share's id", false },
+		{ "show job 0", 2, "job's id", false },
+		{ "show workers worker", 3, "worker's name", false },
 		{ "monitor since 10m", 1, "not understood", true },
 		{ "drain 86401", 1, "0 to 86400", false },
 		{ "drain soon", 1, "0 to 86400", false },
@@ -338,6 +372,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_share_filters),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_error_kinds),

@@ -64,7 +64,8 @@ on_session(void *arg, const struct session_rec *s)
 	return 0;
 }
 
-static const struct select_ops ops = { on_message, on_session };
+static const struct select_ops ops = { .message = on_message,
+	.session = on_session };
 
 static void
 ask_rd(struct reader *rd, const struct query *q, unsigned slice_ms,

@@ -1,0 +1,371 @@
+/*
+ * Shares: the filters, the row, and what of it stands elsewhere in the store
+ * (names, the times of submit and answer, what was sent when no header could
+ * be made of it).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "captured/select_int.h"
+#include "common/hex.h"
+
+/* The first columns of SHARE_COLS in reader.c; the rest is read in order. */
+enum {
+	S_POS,
+	S_SESSION,
+	S_WORKER,
+	S_VERDICT,
+	S_CAUSE,
+	S_AGREEMENT,
+	S_SAID,
+	S_TS,
+	S_FORMULA,
+	S_REASON,
+	S_REST
+};
+
+/* What a store of another build has a name for that is not known here. */
+static uint8_t
+known(int found, unsigned otherwise)
+{
+	return (uint8_t)(found == -1 ? (int)otherwise : found);
+}
+
+/* --- the filters --- */
+
+static bool
+wanted_verdict(const struct query *q, struct reader *rd, sqlite3_stmt *row)
+{
+	int v;
+
+	if (q->said != 0 &&
+	    (1u << (sqlite3_column_int(row, S_SAID) & 7) & q->said) == 0)
+		return false;
+	if (q->verdicts != 0) {
+		v = known(verify_verdict_find(reader_name(rd, row, S_VERDICT)),
+		    VERDICT_UNDECIDED);
+		if ((1u << v & q->verdicts) == 0)
+			return false;
+	}
+	if ((q->flags & QF_DISPUTED) == 0)
+		return true;
+	v = verify_agreement_find(reader_name(rd, row, S_AGREEMENT));
+	return v == AGREE_POOL_ACCEPTS_INVALID || v == AGREE_POOL_REJECTS_VALID;
+}
+
+/* 1 wanted, 0 not, -1 error. */
+static int
+wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
+{
+	const struct query *q = &sel->q;
+	uint64_t sid = (uint64_t)sqlite3_column_int64(row, S_SESSION);
+
+	if (((q->flags & QF_SESSION) != 0 && sid != sel->sid) ||
+	    (q->worker[0] != '\0' &&
+		sqlite3_column_int64(row, S_WORKER) != sel->worker) ||
+	    !wanted_verdict(q, rd, row) ||
+	    !select_in_time(sel, rd, sel->at, sqlite3_column_int64(row, S_TS)))
+		return 0;
+	return reader_visible(rd, sel->at, sid);
+}
+
+/* --- the row --- */
+
+static void
+set_flag(struct share_rec *s, uint32_t flag, bool on)
+{
+	if (on)
+		s->flags |= flag;
+}
+
+static void
+get_bytes(struct col *c, struct work_bytes *w)
+{
+	size_t len;
+	const void *p = col_blob(c, &len);
+
+	w->len = (uint8_t)(len < sizeof(w->b) ? len : sizeof(w->b));
+	memcpy(w->b, p, w->len);
+}
+
+static bool
+is_null(const struct col *c)
+{
+	return sqlite3_column_type(c->q, c->n) == SQLITE_NULL;
+}
+
+/* ns in the store. */
+static int64_t
+col_us(struct col *c)
+{
+	bool none = is_null(c);
+	int64_t ns = col_int(c);
+
+	return none ? -1 : ns / 1000;
+}
+
+static void
+fill_header(struct share_rec *s, struct col *c)
+{
+	get_bytes(c, &s->en1);
+	get_bytes(c, &s->en2);
+	s->ntime = (uint32_t)col_int(c);
+	s->nonce = (uint32_t)col_int(c);
+	set_flag(s, SF_BITS, !is_null(c));
+	s->bits = (uint32_t)col_int(c);
+	s->version = (uint32_t)col_int(c);
+	set_flag(s, SF_HASHED, !is_null(c));
+	col_fixed(c, s->hash, sizeof(s->hash));
+	if (s->flags & SF_HASHED)
+		s->flags |= SF_NTIME | SF_NONCE;
+}
+
+static void
+fill_rest(struct share_rec *s, sqlite3_stmt *row)
+{
+	struct col c;
+
+	col_init(&c, row, S_REST);
+	s->job = (uint64_t)col_int(&c);
+	col_text(&c, s->job_id, sizeof(s->job_id));
+	fill_header(s, &c);
+	s->reached = col_double(&c);
+	s->required = col_double(&c);
+	s->job_difficulty = col_double(&c);
+	s->present = col_double(&c);
+	s->previous = col_double(&c);
+	s->mask = (uint32_t)col_int(&c);
+	set_flag(s, SF_FIRM, col_int(&c) != 0);
+	set_flag(s, SF_BLOCK, col_int(&c) != 0);
+	s->formulas = (uint8_t)(col_int(&c) & ((1 << WORK_FORMULAS) - 1));
+	s->passed = (uint8_t)(col_int(&c) & 7);
+	s->late_us = col_us(&c);
+	s->job_age_us = col_us(&c);
+	s->answer = (uint64_t)col_int(&c);
+	set_flag(s, SF_CODE, !is_null(&c));
+	s->code = col_int(&c);
+	col_text(&c, s->error, sizeof(s->error));
+	s->latency_us = col_us(&c);
+}
+
+static void
+fill_verdict(struct share_rec *s, struct reader *rd, sqlite3_stmt *row)
+{
+	const char *formula = reader_name(rd, row, S_FORMULA);
+	int said = sqlite3_column_int(row, S_SAID);
+
+	s->verdict = known(verify_verdict_find(reader_name(rd, row, S_VERDICT)),
+	    VERDICT_UNDECIDED);
+	s->cause = known(verify_cause_find(reader_name(rd, row, S_CAUSE)),
+	    CAUSE_NONE);
+	s->agreement = known(verify_agreement_find(
+				 reader_name(rd, row, S_AGREEMENT)),
+	    AGREE_UNANSWERED);
+	s->reason = known(answer_reason_find(reader_name(rd, row, S_REASON)),
+	    ANSWER_R_NONE);
+	s->formula = known(formula[0] == '\0' ? -1 : work_formula_find(formula),
+	    WORK_FORMULAS);
+	s->said = (uint8_t)(said >= 0 && said <= ANSWER_ODD ? said :
+							      ANSWER_NONE);
+}
+
+static int
+fill_worker(struct share_rec *s, struct reader *rd, int64_t worker)
+{
+	struct bind b;
+	struct col c;
+	int r;
+
+	rd_start(rd, RD_WORKER_NAME, &b);
+	bind_int(&b, worker);
+	r = rd_step(rd, RD_WORKER_NAME, &b);
+	if (r == 1) {
+		col_init(&c, b.q, 0);
+		col_text(&c, s->worker, sizeof(s->worker));
+	}
+	rd_reset(rd, RD_WORKER_NAME);
+	return r == -1 ? -1 : 0;
+}
+
+/* --- what was sent, where no header came of it --- */
+
+static bool
+sent_u32(const struct jtree *t, uint32_t params, unsigned i, uint32_t *out)
+{
+	size_t len;
+	const char *hex = jtree_plain(t, jtree_item(t, params, i), &len);
+
+	return hex != NULL && hex_u32(hex, len, out) == 0;
+}
+
+static void
+take_sent(struct share_rec *s, const struct jtree *t)
+{
+	uint32_t params = jtree_member(t, jtree_root(t), "params");
+	size_t len;
+	const char *hex = jtree_plain(t, jtree_item(t, params, 2), &len);
+
+	set_flag(s, SF_NTIME, sent_u32(t, params, 3, &s->ntime));
+	set_flag(s, SF_NONCE, sent_u32(t, params, 4, &s->nonce));
+	set_flag(s, SF_BITS, sent_u32(t, params, 5, &s->bits));
+	if (s->en2.len == 0 && hex != NULL && len <= 2 * sizeof(s->en2.b) &&
+	    hex_bytes(hex, len, s->en2.b) == 0)
+		s->en2.len = (uint8_t)(len / 2);
+}
+
+/* The submit: when it was sent on, -1 if that is not known. */
+static int
+fill_sent(struct share_rec *s, struct reader *rd, int64_t *fwd)
+{
+	struct jtree *t = reader_tree(rd);
+	const uint8_t *raw;
+	struct bind b;
+	uint32_t len;
+	int r;
+
+	*fwd = -1;
+	rd_start(rd, RD_SENT, &b);
+	bind_int(&b, (int64_t)s->pos);
+	r = rd_step(rd, RD_SENT, &b);
+	if (r == 1 && sqlite3_column_type(b.q, 0) != SQLITE_NULL)
+		*fwd = sqlite3_column_int64(b.q, 0);
+	if (r == 1 && (s->flags & SF_HASHED) == 0 && t != NULL) {
+		r = reader_raw(rd, b.q, 1, RD_BODY, &raw, &len);
+		if (r == 0 && jtree_parse(t, raw, len) == 0)
+			take_sent(s, t);
+		rd_reset(rd, RD_BODY);
+	}
+	rd_reset(rd, RD_SENT);
+	return r == -1 ? -1 : 0;
+}
+
+static int
+answer_fwd(struct reader *rd, uint64_t answer, int64_t *fwd)
+{
+	struct bind b;
+
+	*fwd = -1;
+	if (answer == 0)
+		return 0;
+	rd_start(rd, RD_ANSWERED, &b);
+	bind_int(&b, (int64_t)answer);
+	return rd_value(rd, RD_ANSWERED, &b, fwd) == -1 ? -1 : 0;
+}
+
+/*
+ * The parts of the latency.  The round trips of both legs are not kept with a
+ * share: what lies behind us is all the pool's.
+ */
+static int
+fill_latency(struct share_rec *s, struct reader *rd)
+{
+	int64_t there, back;
+
+	s->own_us = s->tcp_miner_us = s->tcp_pool_us = s->pool_us = -1;
+	if (fill_sent(s, rd, &there) == -1 ||
+	    answer_fwd(rd, s->answer, &back) == -1)
+		return -1;
+	if (there >= 0 && back >= 0)
+		s->own_us = (there + back) / 1000;
+	if (s->latency_us >= 0)
+		s->pool_us = s->latency_us - (there > 0 ? there / 1000 : 0);
+	if (s->pool_us < -1)
+		s->pool_us = 0; /* answered before it was wholly sent on */
+	return 0;
+}
+
+int
+share_fill(struct share_rec *s, struct reader *rd, sqlite3_stmt *row)
+{
+	memset(s, 0, sizeof(*s));
+	s->pos = (uint64_t)sqlite3_column_int64(row, S_POS);
+	s->ts_us = reader_real_us(rd, s->pos, sqlite3_column_int64(row, S_TS));
+	s->flags = SF_COMMITTED;
+	fill_verdict(s, rd, row);
+	fill_rest(s, row);
+	if (reader_uuid(rd, sqlite3_column_int64(row, S_SESSION), s->session) ==
+		-1 ||
+	    fill_worker(s, rd, sqlite3_column_int64(row, S_WORKER)) == -1)
+		return -1;
+	return fill_latency(s, rd);
+}
+
+/* --- the list, and one --- */
+
+static int
+emit(struct select *sel, struct reader *rd, sqlite3_stmt *row)
+{
+	struct share_rec s;
+
+	if (sel->skip > 0) {
+		sel->skip--;
+		return 0;
+	}
+	if (share_fill(&s, rd, row) == -1)
+		return -1;
+	return select_took(sel, sel->ops->share(sel->arg, &s));
+}
+
+static void
+start(const struct select *sel, struct reader *rd, struct bind *b)
+{
+	uint64_t lo = sel->lo > rd->floor ? sel->lo : rd->floor;
+
+	rd_start(rd, sel->plan, b);
+	bind_int(b, (int64_t)lo);
+	bind_int(b, (int64_t)sel->hi);
+	if (sel->plan == RD_SHARES_SESSION ||
+	    sel->plan == RD_SHARES_SESSION_ASC)
+		bind_int(b, (int64_t)sel->sid);
+}
+
+int
+select_shares(struct select *sel, struct reader *rd, int64_t until)
+{
+	unsigned looked = 0;
+	struct bind b;
+	int r, w;
+
+	if (sel->lo > sel->hi)
+		return 0;
+	start(sel, rd, &b);
+	while ((r = rd_step(rd, sel->plan, &b)) == 1) {
+		select_looked(sel, (uint64_t)sqlite3_column_int64(b.q, S_POS));
+		w = wanted(sel, rd, b.q);
+		if (w == 1)
+			w = emit(sel, rd, b.q);
+		if (w == -1)
+			select_look_again(sel);
+		if (w != 0)
+			return w;
+		if (++looked % 64 == 0 && ms_now() >= until)
+			return 1;
+	}
+	return r;
+}
+
+int
+select_share(struct select *sel, struct reader *rd)
+{
+	struct bind b;
+	int r, w;
+
+	sel->at = sel->q.pos;
+	rd_start(rd, RD_SHARES, &b);
+	bind_int(&b, (int64_t)sel->q.pos);
+	bind_int(&b, (int64_t)sel->q.pos);
+	r = rd_step(rd, RD_SHARES, &b);
+	if (r == -1)
+		return -1;
+	w = r == 0 ? 0 :
+		     reader_visible(rd, sel->q.pos,
+			 (uint64_t)sqlite3_column_int64(b.q, S_SESSION));
+	if (w == 1)
+		w = emit(sel, rd, b.q);
+	else if (w == 0) {
+		sel->status = 1;
+		sel->why = "no such share";
+	}
+	sel->done = w != -1;
+	return w == -1 ? -1 : 0;
+}
