@@ -27,6 +27,7 @@
 #include "captured/hold.h"
 #include "captured/ingest.h"
 #include "captured/tap_in.h"
+#include "captured/watching.h"
 #include "captured/worker.h"
 #include "common/log.h"
 #include "common/watchconf.h"
@@ -135,6 +136,7 @@ conf_commit(void *arg)
 	if (!c->open)
 		return;
 	ingest_conf(&c->ingest, &c->conf);
+	watching_conf(&c->ingest, &c->watch);
 	workers_conf(&c->ingest, c->pattern, c->npatterns);
 }
 
@@ -172,6 +174,14 @@ on_message(void *arg, const struct message_rec *r)
 	struct capture *c = arg;
 
 	feed_message(&c->feed, r);
+}
+
+static void
+on_alert(void *arg, const struct alert_rec *a)
+{
+	struct capture *c = arg;
+
+	feed_alert(&c->feed, a);
 }
 
 static void
@@ -390,6 +400,8 @@ serve(struct proc *proc, void *arg)
 	if (ingest_open(&c->ingest, &c->conf, err, sizeof(err)) == -1)
 		fatalx("the store in %s: %s", c->conf.dir, err);
 	c->open = true;
+	c->ingest.on_alert = on_alert;
+	watching_conf(&c->ingest, &c->watch);
 	workers_conf(&c->ingest, c->pattern, c->npatterns);
 	c->ingest.on_reset = on_reset;
 	c->ingest.on_follow = on_follow;

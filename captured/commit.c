@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "captured/share.h"
+#include "captured/watching.h"
 #include "captured/worker.h"
 #include "common/log.h"
 
@@ -104,7 +105,8 @@ write_all(struct ingest *in)
 {
 	struct session *s;
 
-	if (store_begin(in->store) == -1 || workers_write(in) == -1)
+	if (store_begin(in->store) == -1 || workers_write(in) == -1 ||
+	    watching_write(in) == -1)
 		return -1;
 	TAILQ_FOREACH(s, &in->sessions.dirty, changed)
 		if (write_session(in, s) == -1) {
@@ -133,6 +135,7 @@ settle(struct ingest *in)
 			sessions_remove(&in->sessions, s);
 	}
 	workers_settle(in);
+	watching_settle(in);
 	in->changed = false;
 }
 
@@ -192,6 +195,7 @@ ingest_pause(struct ingest *in, const char *why)
 	log_warnx("capture stops: %s; mining is not touched, messages are not "
 		  "stored until that is over",
 	    why);
+	watching_paused(in, why);
 }
 
 /* Space is back, and the last try to write did not fail. */
@@ -206,6 +210,7 @@ try_resume(struct ingest *in)
 		  "stored",
 	    (unsigned long long)(in->n.dropped - in->paused_rows),
 	    (unsigned long long)(in->n.dropped_bytes - in->paused_bytes));
+	watching_resumed(in);
 }
 
 /* A new file; what is known of the live sessions goes into it. */
@@ -228,6 +233,8 @@ recover(struct ingest *in)
 	    why, moved);
 	in->n.recovered++;
 	workers_rewrite(in);
+	watching_rewrite(in);
+	watching_damaged(in, moved);
 	TAILQ_FOREACH(s, &in->sessions.all, all) {
 		s->facts = s->whole = s->verify_whole = true;
 		session_dirty(&in->sessions, s);

@@ -170,6 +170,21 @@ feed_message(struct feed *f, const struct message_rec *r)
 		send_batch(f, f->head.committed);
 }
 
+void
+feed_alert(struct feed *f, const struct alert_rec *a)
+{
+	struct feed_sub *s;
+
+	if (!(f->topics & FEED_ALERTS))
+		return;
+	mbuf_reset(&f->out);
+	alert_put(&f->out, a);
+	for (s = f->sub; s < f->sub + FEED_SUBSCRIBERS; s++)
+		if (s->ipc != NULL && s->topics & FEED_ALERTS &&
+		    ipc_queued(s->ipc) <= FEED_QUEUE)
+			(void)ipc_send(s->ipc, MSG_FEED_ALERT, 0, -1, &f->out);
+}
+
 bool
 feed_waiting(const struct feed *f)
 {

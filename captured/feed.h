@@ -9,6 +9,7 @@
 
 #include "common/ipc.h"
 #include "common/record.h"
+#include "common/record_alert.h"
 
 /* control, apid, replay, nostrd */
 #define FEED_SUBSCRIBERS 4
@@ -44,6 +45,8 @@ void feed_unsubscribe(struct feed *, const struct ipc *);
 /* Another store, or a start: its id, and the last position given out. */
 void feed_store(struct feed *, const uint8_t id[16], uint64_t last);
 void feed_message(struct feed *, const struct message_rec *);
+/* At once, to who wants alerts; all of them are in the store as well. */
+void feed_alert(struct feed *, const struct alert_rec *);
 /* Sends what there is when it is time. */
 void feed_flush(struct feed *, uint64_t committed, uint64_t now_ns);
 /* Something waits to be sent. */

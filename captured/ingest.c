@@ -13,6 +13,7 @@
 
 #include "captured/share.h"
 #include "captured/store_find.h"
+#include "captured/watching.h"
 #include "common/json.h"
 #include "common/log.h"
 
@@ -76,6 +77,7 @@ name_protocol(struct ingest *in, struct session *s, const void *p, size_t n,
 	s->first_len = 0;
 	if (f.protocol == STRATUM_P_STRATUM || n == 0)
 		return;
+	watching_foreign(in, s, &f);
 	text_escape(detail, sizeof(detail), f.detail, strlen(f.detail));
 	if (clock_ns() - in->said_ns < SAY_EVERY_NS && in->said_ns != 0)
 		return;
@@ -126,6 +128,7 @@ count_cut(struct ingest *in, struct session *s, const struct line_count *before,
 	s->rec.gap_bytes += now->gap_bytes - before->gap_bytes;
 	in->n.gaps += now->gaps - before->gaps;
 	in->n.gap_bytes += now->gap_bytes - before->gap_bytes;
+	watching_gap(in, s, now->gap_bytes - before->gap_bytes);
 }
 
 static void
@@ -333,6 +336,7 @@ end_session(struct ingest *in, struct session *s, const struct tap_closed *c)
 		pair_clear(&s->flow[d].pair);
 	}
 	share_forget(s);
+	watching_end(in, s);
 	s->rec.state = SESSION_ENDED;
 	s->rec.ended_us = c->closed_us;
 	SET_TEXT(s->rec.close_reason, c->reason);

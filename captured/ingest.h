@@ -8,6 +8,7 @@
  *	commit.c	the transaction, and what to do when it fails
  *	restore.c	what the store knows, taken up at the start
  *	worker.c	what was set for a worker, in its sessions
+ *	watching.c	what an operator should be told
  *
  * The order of calls: ingest_open(); ingest_hello() for each relayd that
  * says hello; ingest_batch() any number of times; ingest_commit() when
@@ -19,6 +20,7 @@
 #include "captured/session.h"
 #include "captured/setting.h"
 #include "captured/store.h"
+#include "captured/watch.h"
 #include "common/childconf.h"
 #include "common/stratum.h"
 
@@ -65,6 +67,7 @@ struct ingest {
 	struct jtree *tree;
 	struct mbuf verifier;
 	struct settings settings;
+	struct watch *watch;
 	struct work_job **held; /* while sessions are restored */
 	size_t nheld;
 
@@ -73,6 +76,8 @@ struct ingest {
 	/* A submit of a session with auto_replay_enabled; NULL: its end. */
 	void (*on_follow)(void *, const struct session *,
 	    const struct message_rec *);
+	/* An alert began, or, with an end, ended: it is in the store. */
+	void (*on_alert)(void *, const struct alert_rec *);
 	/* The store is another one. */
 	void (*on_reset)(void *);
 	void *arg;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "captured/share.h"
+#include "captured/watching.h"
 
 /* A message on its way; its pointers live as long as the line. */
 struct making {
@@ -404,6 +405,7 @@ message_on_line(void *arg, const struct line *l)
 		return;
 	}
 	in->last_pos = k.m.pos;
+	watching_message(in, k.s, k.d, l, k.m.pos);
 	share_on_message(in, k.s, k.d, l, k.m.pos, &k.request);
 	link_pair(&k, &in->msg);
 	wait_for_fwd(&k);

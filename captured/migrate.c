@@ -166,7 +166,22 @@ static const char step4[] = "ALTER TABLE shares ADD COLUMN extranonce1 BLOB;"
 			    " WHERE seen = 0 OR firm = 0 OR pool_verdict = 2;"
 			    "CREATE INDEX jobs_first ON jobs(first);";
 
-static const char *const steps[] = { step1, step2, step3, step4 };
+/*
+ * 5.  alerts: times in us since 1970, ended 0 while it is active; kind by its
+ *	number (common/record_alert.h), pool host:port, pos of the message.
+ * watches: what the watches know of each thing, loaded in the order of at.
+ */
+static const char step5[] =
+    "CREATE TABLE alerts(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL,"
+    " severity INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, ended INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, pos INTEGER NOT NULL, session BLOB,"
+    " pool TEXT NOT NULL, worker TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX alerts_active ON alerts(id) WHERE ended = 0;"
+    "CREATE TABLE watches(name BLOB PRIMARY KEY, at INTEGER NOT NULL,"
+    " state BLOB NOT NULL) WITHOUT ROWID;";
+
+static const char *const steps[] = { step1, step2, step3, step4, step5 };
 
 int
 migrate_latest(void)

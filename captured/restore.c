@@ -11,6 +11,7 @@
 #include "captured/map.h"
 #include "captured/share.h"
 #include "captured/store_setting.h"
+#include "captured/watching.h"
 #include "captured/worker.h"
 #include "common/log.h"
 
@@ -108,6 +109,7 @@ static void
 release(struct ingest *in)
 {
 	sessions_clear(&in->sessions);
+	watching_close(in);
 	settings_free(&in->settings);
 	shares_close(in);
 	stratum_parser_free(in->parser);
@@ -131,8 +133,8 @@ ingest_open(struct ingest *in, const struct capture_conf *conf, char *err,
 	in->conf = *conf;
 	in->parser = stratum_parser_new();
 	in->scratch = malloc(LINE_KEEP);
-	if (shares_open(in) == -1 || in->parser == NULL ||
-	    in->scratch == NULL) {
+	if (watching_open(in) == -1 || shares_open(in) == -1 ||
+	    in->parser == NULL || in->scratch == NULL) {
 		snprintf(err, errlen, "out of memory");
 		goto fail;
 	}
@@ -143,7 +145,7 @@ ingest_open(struct ingest *in, const struct capture_conf *conf, char *err,
 		log_warnx("ALERT: the store was not sound; moved to %s, and a "
 			  "new one begun",
 		    moved);
-	if (restore(in) == -1 ||
+	if (restore(in) == -1 || watching_restore(in) == -1 ||
 	    store_load_settings(in->store, &in->settings) == -1) {
 		snprintf(err, errlen, "%s", store_error(in->store));
 		goto fail;
@@ -153,6 +155,8 @@ ingest_open(struct ingest *in, const struct capture_conf *conf, char *err,
 	/* Whoever followed them does so no more, or says it again. */
 	workers_unfollow(in);
 	workers_apply(in);
+	if (moved[0] != '\0')
+		watching_damaged(in, moved);
 	return 0;
 fail:
 	release(in);
@@ -239,5 +243,6 @@ ingest_stats(const struct ingest *in, struct stats *st)
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		stats_add(st, all[i].name, all[i].value);
+	watching_stats(in, st);
 	store_stats(in->store, st);
 }

@@ -12,6 +12,7 @@
 
 #include "captured/pair.h"
 #include "captured/store.h"
+#include "captured/watch.h"
 #include "common/line.h"
 #include "common/record.h"
 #include "common/tap.h"
@@ -72,6 +73,7 @@ struct session {
 	struct share_pending *pending;
 	struct verify *verify; /* from the first message that matters */
 	uint64_t seen_from;    /* older shares are no duplicates */
+	struct watch_session watch;
 	struct flow flow[2];
 	struct session_rec rec;
 };

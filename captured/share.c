@@ -7,6 +7,7 @@
 
 #include "captured/share.h"
 #include "captured/store_share.h"
+#include "captured/watching.h"
 
 /* All jobs that live sessions know, in memory. */
 #define JOBS_BYTES   (64u << 20)
@@ -203,6 +204,7 @@ on_notify(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts)
 		s->verify_whole = true; /* there was no room for it */
 		return;
 	}
+	watching_job(in, s, pos, j);
 	if (clears_seen(s->verify, clean))
 		s->seen_from = pos;
 	row.key = j->key;
@@ -257,6 +259,7 @@ on_answer(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts,
 	answer_parse(in->tree, &a.said);
 	verify_answer(s->verify, &brief, &a.said, &a.judged);
 	store_share_answered(in->store, request->pos, &a);
+	watching_answer(in, s, pos, &brief, &a);
 	in->n.disputed += a.judged.agreement == AGREE_POOL_ACCEPTS_INVALID ||
 	    a.judged.agreement == AGREE_POOL_REJECTS_VALID;
 }
@@ -271,6 +274,7 @@ on_share(struct ingest *in, struct session *s, uint64_t pos,
 	if (store_share(in->store, pos, s->sid,
 		pool_name(s, pool, sizeof(pool)), sh) == 0)
 		pending_push(s, pos, sh);
+	watching_share(in, s, pos, sh);
 }
 
 static void

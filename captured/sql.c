@@ -201,3 +201,49 @@ col_session(struct col *c, struct session_rec *r)
 	r->auto_replay_count = (uint32_t)col_int(c);
 	r->auto_replay_enabled = col_int(c) != 0;
 }
+
+void
+bind_alert(struct bind *b, const struct alert_rec *a)
+{
+	bind_int(b, a->kind);
+	bind_int(b, a->severity);
+	bind_int(b, a->first_us);
+	bind_int(b, a->last_us);
+	bind_int(b, a->ended_us);
+	bind_int(b, (int64_t)a->count);
+	bind_int(b, (int64_t)a->pos);
+	if (a->has_session)
+		bind_blob(b, a->session, sizeof(a->session));
+	else
+		bind_null(b);
+	bind_text(b, a->pool);
+	bind_text(b, a->worker);
+	bind_text(b, a->text);
+}
+
+static uint8_t
+col_below(struct col *c, uint8_t end)
+{
+	int64_t v = col_int(c);
+
+	return v >= 0 && v < end ? (uint8_t)v : 0;
+}
+
+void
+col_alert(struct col *c, struct alert_rec *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->id = (uint64_t)col_int(c);
+	a->kind = col_below(c, ALERT_KINDS);
+	a->severity = col_below(c, ALERT_SEVERITIES);
+	a->first_us = col_int(c);
+	a->last_us = col_int(c);
+	a->ended_us = col_int(c);
+	a->count = (uint64_t)col_int(c);
+	a->pos = (uint64_t)col_int(c);
+	a->has_session = sqlite3_column_type(c->q, c->n) != SQLITE_NULL;
+	col_fixed(c, a->session, sizeof(a->session));
+	col_text(c, a->pool, sizeof(a->pool));
+	col_text(c, a->worker, sizeof(a->worker));
+	col_text(c, a->text, sizeof(a->text));
+}

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 
 #include "common/record.h"
+#include "common/record_alert.h"
 
 /* Binds from the first parameter on; rc keeps the first error. */
 struct bind {
@@ -56,6 +57,14 @@ void col_fixed(struct col *, void *, size_t len);
 	"close_reason, close_detail, replay_of, broadcast, repeat, "   \
 	"auto_count, auto_replay"
 #define SESSION_NCOLS 35
+
+/* The columns of table alerts that are an alert_rec, the id first. */
+#define ALERT_COLS                                                      \
+	"id, kind, severity, first, last, ended, count, pos, session, " \
+	"pool, worker, text"
+/* All but the id. */
+void bind_alert(struct bind *, const struct alert_rec *);
+void col_alert(struct col *, struct alert_rec *);
 
 void bind_session_hot(struct bind *, const struct session_rec *);
 void bind_session_cold(struct bind *, const struct session_rec *);

@@ -172,6 +172,19 @@ static const char *const text[SQL_MAX] = {
 	[SQL_DELETE_WORKERS] =
 	    "DELETE FROM workers WHERE worker IN (SELECT worker FROM workers"
 	    " WHERE last < ? ORDER BY last LIMIT ?)",
+	[SQL_ALERT_PUT] = "INSERT OR REPLACE INTO alerts(" ALERT_COLS
+			  ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_ALERT_LAST] = "SELECT max(id) FROM alerts",
+	[SQL_ALERTS_LOAD] = "SELECT " ALERT_COLS " FROM alerts"
+			    " INDEXED BY alerts_active WHERE ended=0"
+			    " ORDER BY id",
+	[SQL_ALERTS_PRUNE] = "DELETE FROM alerts WHERE id IN (SELECT id"
+			     " FROM alerts ORDER BY id LIMIT 64)"
+			     " AND ended != 0 AND (id <= ? OR ended <= ?)",
+	[SQL_WATCH_PUT] =
+	    "INSERT OR REPLACE INTO watches(name, at, state) VALUES(?,?,?)",
+	[SQL_WATCH_DEL] = "DELETE FROM watches WHERE name=?",
+	[SQL_WATCHES_LOAD] = "SELECT name, state FROM watches ORDER BY at",
 	[SQL_PAGE_COUNT] = "PRAGMA page_count",
 	[SQL_FREE_COUNT] = "PRAGMA freelist_count",
 };

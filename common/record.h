@@ -194,6 +194,7 @@ void query_end_get(struct mcur *, struct query_end *);
 /* FEED_SUBSCRIBE: what from now on; 0: no more. */
 #define FEED_MESSAGES 0x1u /* batches of messages */
 #define FEED_MARKS    0x2u /* how far the store is, when that changes */
+#define FEED_ALERTS   0x4u /* each that begins or ends: FEED_ALERT */
 
 /*
  * Head of a FEED_BATCH; count message_rec follow.  With none, for who was

@@ -15,7 +15,7 @@
 #include "common/line.h"
 #include "common/verify.h"
 #include "hashscopectl/ctl.h"
-#include "hashscopectl/keyed.h"
+#include "common/keyed.h"
 #include "hashscopectl/verify_report.h"
 
 #define JOBS_BYTES (256u << 20)

@@ -14,7 +14,7 @@
 
 #include "common/jtree.h"
 #include "common/line.h"
-#include "hashscopectl/keyed.h"
+#include "common/keyed.h"
 #include "hashscopectl/verify_input.h"
 
 struct input {

@@ -9,8 +9,7 @@ store_SRCS := $(wildcard captured/store*.c captured/select*.c) captured/map.c \
 	captured/migrate.c captured/reader.c captured/sql.c captured/text.c \
 	tests/unit/storelib.c
 test_grammar_SRCS := hashscopectl/grammar.c hashscopectl/time.c
-test_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c) \
-	hashscopectl/keyed.c
+test_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c)
 test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
 test_store_SRCS := $(store_SRCS)
 test_select_SRCS := $(store_SRCS)
@@ -19,7 +18,8 @@ test_query_SRCS := $(store_SRCS)
 $(B)/unit/test_query: $(B)/libexec/captured
 test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	$(patsubst %,captured/%.c,commit feed hold ingest map message migrate \
-	pair restore session setting share sql tap_in text worker)
+	pair restore session setting share sql tap_in text worker alert watch \
+	watch_chain watch_pool watch_save watch_session watch_worker watching)
 test_capture_kill_SRCS := $(test_capture_SRCS)
 test_capture_share_SRCS := $(test_capture_SRCS) tests/unit/verifylib.c
 test_select_share_SRCS := $(test_capture_SRCS) $(wildcard captured/select*.c) \

@@ -460,6 +460,7 @@ test_older_store(void **state)
 	static const char *const undo[] = { "DROP TABLE shares",
 		"DROP TABLE jobs", "DROP TABLE workers", "DROP TABLE verifiers",
 		"DELETE FROM items WHERE kind=2", "DROP TABLE settings",
+		"DROP TABLE alerts", "DROP TABLE watches",
 		"ALTER TABLE sessions DROP COLUMN replay_of",
 		"ALTER TABLE sessions DROP COLUMN broadcast",
 		"ALTER TABLE sessions DROP COLUMN repeat",

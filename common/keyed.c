@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hashscopectl/keyed.h"
+#include "common/keyed.h"
 
 void
 keyed_init(struct keyed *k, size_t size, size_t max,
@@ -53,18 +53,32 @@ keyed_clear(struct keyed *k)
 }
 
 static struct keyed_node *
-find(struct keyed *k, uint64_t hash, const void *key, size_t len)
+look_up(const struct keyed *k, uint64_t hash, const void *key, size_t len)
 {
 	struct keyed_node *n = k->bucket[hash % KEYED_BUCKETS];
 
 	while (n != NULL &&
 	    (n->hash != hash || n->len != len || memcmp(n->key, key, len) != 0))
 		n = n->next;
+	return n;
+}
+
+static struct keyed_node *
+find(struct keyed *k, uint64_t hash, const void *key, size_t len)
+{
+	struct keyed_node *n = look_up(k, hash, key, len);
+
 	if (n != NULL) {
 		TAILQ_REMOVE(&k->lru, n, lru);
 		TAILQ_INSERT_TAIL(&k->lru, n, lru);
 	}
 	return n;
+}
+
+void *
+keyed_peek(const struct keyed *k, const void *key, size_t len)
+{
+	return look_up(k, keyed_hash(key, len), key, len);
 }
 
 void *

@@ -2,8 +2,8 @@
  * Things by a key, no more than so many: the one that was asked for longest
  * ago goes for a new one.
  */
-#ifndef HASHSCOPECTL_KEYED_H
-#define HASHSCOPECTL_KEYED_H
+#ifndef COMMON_KEYED_H
+#define COMMON_KEYED_H
 
 #include <sys/queue.h>
 
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KEYED_KEY     96 /* bytes of a key */
+#define KEYED_KEY     416 /* bytes of a key */
 #define KEYED_BUCKETS 4096
 
 /* Each thing begins with it. */
@@ -44,6 +44,8 @@ void keyed_clear(struct keyed *);
 void *keyed_get(struct keyed *, const void *key, size_t len, bool *fresh);
 /* The same, NULL if there is none. */
 void *keyed_find(struct keyed *, const void *key, size_t len);
+/* The same, without it counting as asked for. */
+void *keyed_peek(const struct keyed *, const void *key, size_t len);
 void keyed_remove(struct keyed *, void *thing);
 uint64_t keyed_hash(const void *key, size_t len);
 
