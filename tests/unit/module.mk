@@ -40,6 +40,7 @@ test_verify_pool_SRCS := $(test_verify_SRCS)
 test_verify_LIBS := -lm
 test_verify_terms_LIBS := -lm
 test_verify_pool_LIBS := -lm
+test_outbox_SRCS := nostrd/outbox.c nostrd/seqs.c
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc
 test_line_LIBS := -Wl,--wrap=realloc
