@@ -87,6 +87,10 @@ write_session(struct ingest *in, struct session *s)
 		return -1;
 	memcpy(row.epoch, in->mark.epoch, sizeof(row.epoch));
 	row.rec = s->rec;
+	s->rates_going = s->facts ||
+	    s->rec.account.rates.last_us / RATES_STEP_US !=
+		s->rates_us / RATES_STEP_US;
+	row.rates = s->rates_going;
 	row.state = in->state.data;
 	row.state_len = (uint32_t)in->state.len;
 	if (store_session(in->store, &row, s->facts) == -1)
@@ -126,6 +130,10 @@ settle(struct ingest *in)
 		TAILQ_REMOVE(&in->sessions.dirty, s, changed);
 		s->dirty = s->facts = s->whole = false;
 		share_settle(s);
+		if (s->rates_going) {
+			s->rates_us = s->rec.account.rates.last_us;
+			s->rec.account.open = 0;
+		}
 		for (unsigned d = 0; d < 2; d++) {
 			line_mark(&s->flow[d].cut);
 			s->flow[d].batch_rows = 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "captured/account.h"
 #include "captured/share.h"
 #include "captured/store_find.h"
 #include "captured/watching.h"
@@ -189,6 +190,7 @@ on_fwd(struct ingest *in, struct session *s, const struct tap_entry *e)
 	}
 	while ((pos = unsent_take(&f->unsent, e->h.offset)) != 0) {
 		store_forwarded(in->store, pos, e->h.ts_fwd);
+		share_forwarded(s, pos, e->h.ts_fwd);
 		store_item_del(in->store, s->sid, ITEM_UNSENT, pos);
 	}
 }
@@ -271,8 +273,10 @@ on_pool(struct ingest *in, struct session *s, const struct tap_entry *e)
 	r->pool_port = p.port;
 	r->pool_index = p.index;
 	r->pool_connect_us = p.connect_us;
-	if (news)
-		touch_facts(in, s);
+	if (!news)
+		return;
+	account_renamed(s);
+	touch_facts(in, s);
 }
 
 static void

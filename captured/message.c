@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "captured/account.h"
 #include "captured/share.h"
 #include "captured/watching.h"
 
@@ -157,6 +158,7 @@ note(struct making *k, char *dst, size_t size, const char *text)
 		return;
 	snprintf(dst, size, "%s", text);
 	k->s->facts = true;
+	account_renamed(k->s);
 }
 
 static void
@@ -170,6 +172,7 @@ note_facts(struct making *k, const struct stratum_msg *sm)
 		    sm->mining_session);
 	} else if (sm->method == STRATUM_M_AUTHORIZE && k->d == 0) {
 		note(k, r->worker, sizeof(r->worker), sm->worker);
+		account_worker(k->s, sm->worker);
 		if (settings_apply(&k->in->settings, r))
 			k->s->facts = true;
 	} else if (sm->method == STRATUM_M_SET_DIFFICULTY && k->d == 1 &&
@@ -356,6 +359,8 @@ make(struct making *k, unsigned chunk_flags)
 	set_raw(k, sm);
 	set_times(k, chunk_flags);
 	note_facts(k, sm);
+	memcpy(k->m.who, account_who(k->in, k->s, k->l->ts_recv),
+	    sizeof(k->m.who));
 }
 
 /* It could not be collected: as if it had not come. */
@@ -406,7 +411,8 @@ message_on_line(void *arg, const struct line *l)
 	}
 	in->last_pos = k.m.pos;
 	watching_message(in, k.s, k.d, l, k.m.pos);
-	share_on_message(in, k.s, k.d, l, k.m.pos, &k.request);
+	account_message(in, k.s, k.d, l, k.m.pos, &k.request);
+	share_on_message(in, k.s, k.d, l, &k.m, &k.request);
 	link_pair(&k, &in->msg);
 	wait_for_fwd(&k);
 	count(&k);

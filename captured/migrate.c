@@ -181,7 +181,42 @@ static const char step5[] =
     "CREATE TABLE watches(name BLOB PRIMARY KEY, at INTEGER NOT NULL,"
     " state BLOB NOT NULL) WITHOUT ROWID;";
 
-static const char *const steps[] = { step1, step2, step3, step4, step5 };
+/*
+ * 6.  roll_keys: names of workers (kind 1), pools (2) and user agents (3).
+ *	key is kind << 34 | id, never used twice, id 0 for all that have no
+ *	name of their own.  first in us, last in minutes; proven: a share of it
+ *	was accepted.
+ * minutes, hours: numbers since 1970, key, and a struct roll (roll.h).
+ * sessions: account and rates as in record.h; workers, a line each.
+ * shares: where the time until the answer went, in ns (struct roll_legs).
+ */
+static const char step6[] =
+    "CREATE TABLE roll_keys(key INTEGER PRIMARY KEY,"
+    " kind INTEGER NOT NULL, name TEXT NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, proven INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX roll_keys_name ON roll_keys(kind, name);"
+    "CREATE INDEX roll_keys_last ON roll_keys(kind, proven, last);"
+    "CREATE TABLE minutes(minute INTEGER NOT NULL, key INTEGER NOT NULL,"
+    " data BLOB NOT NULL, PRIMARY KEY(minute, key)) WITHOUT ROWID;"
+    "CREATE TABLE hours(hour INTEGER NOT NULL, key INTEGER NOT NULL,"
+    " data BLOB NOT NULL, PRIMARY KEY(hour, key)) WITHOUT ROWID;"
+    "ALTER TABLE sessions ADD COLUMN account BLOB;"
+    "ALTER TABLE sessions ADD COLUMN rates BLOB;"
+    "ALTER TABLE sessions ADD COLUMN workers TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE sessions ADD COLUMN extranonce1 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE sessions ADD COLUMN extranonce2_size INTEGER"
+    " NOT NULL DEFAULT 0;"
+    "ALTER TABLE shares ADD COLUMN own INTEGER;"
+    "ALTER TABLE shares ADD COLUMN tcp_miner INTEGER;"
+    "ALTER TABLE shares ADD COLUMN tcp_pool INTEGER;"
+    "ALTER TABLE shares ADD COLUMN pool INTEGER;"
+    "ALTER TABLE store ADD COLUMN roll_folded INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN roll_next INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE store ADD COLUMN roll_began INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN roll_minutes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN roll_hours INTEGER NOT NULL DEFAULT 0;";
+
+static const char *const steps[] = { step1, step2, step3, step4, step5, step6 };
 
 int
 migrate_latest(void)

@@ -147,6 +147,12 @@ pair_take(struct pair_list *l, const struct stratum_id *id,
 	return false;
 }
 
+bool
+pair_is_newest(const struct pair_list *l, const struct stratum_id *id)
+{
+	return l->n > 0 && same_id(&l->e[l->head + l->n - 1], id);
+}
+
 uint64_t
 pair_shift(struct pair_list *l)
 {

@@ -59,6 +59,8 @@ bool pair_take(struct pair_list *, const struct stratum_id *,
  * Returns its position. */
 uint64_t pair_shift(struct pair_list *);
 uint64_t pair_pop(struct pair_list *);
+/* The newest waits under this very id. */
+bool pair_is_newest(const struct pair_list *, const struct stratum_id *);
 /* The position of the newest, 0 when empty. */
 uint64_t pair_newest(const struct pair_list *);
 void pair_clear(struct pair_list *);

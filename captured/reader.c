@@ -33,7 +33,8 @@
 	" h.bits, h.version, h.hash, h.reached, h.required,"              \
 	" h.job_difficulty, h.present, h.previous, h.mask, h.firm,"       \
 	" h.block, h.formulas, h.passed, h.late, h.job_age, h.answer,"    \
-	" h.code, h.error, h.latency FROM "
+	" h.code, h.error, h.latency, h.own, h.tcp_miner, h.tcp_pool,"    \
+	" h.pool FROM "
 #define SHARE_RANGE "h.pos >= ?1 AND h.pos <= ?2"
 /* By the messages of its session: CROSS JOIN keeps that order. */
 #define SHARES_OF_SESSION                                              \

@@ -104,6 +104,13 @@ col_us(struct col *c)
 	return none ? -1 : ns / 1000;
 }
 
+/* No round trip takes no time: it was not known. */
+static int64_t
+zero_unknown(int64_t us)
+{
+	return us == 0 ? -1 : us;
+}
+
 static void
 fill_header(struct share_rec *s, struct col *c)
 {
@@ -146,6 +153,10 @@ fill_rest(struct share_rec *s, sqlite3_stmt *row)
 	s->code = col_int(&c);
 	col_text(&c, s->error, sizeof(s->error));
 	s->latency_us = col_us(&c);
+	s->own_us = col_us(&c);
+	s->tcp_miner_us = zero_unknown(col_us(&c));
+	s->tcp_pool_us = zero_unknown(col_us(&c));
+	s->pool_us = col_us(&c);
 }
 
 static void
@@ -253,21 +264,21 @@ answer_fwd(struct reader *rd, uint64_t answer, int64_t *fwd)
 }
 
 /*
- * The parts of the latency.  The round trips of both legs are not kept with a
- * share: what lies behind us is all the pool's.
+ * When both messages are there still, they say best how long we had them: the
+ * answer may have been sent on after it was counted.  A share from before its
+ * legs were kept has what can be told from them.
  */
 static int
 fill_latency(struct share_rec *s, struct reader *rd)
 {
 	int64_t there, back;
 
-	s->own_us = s->tcp_miner_us = s->tcp_pool_us = s->pool_us = -1;
 	if (fill_sent(s, rd, &there) == -1 ||
 	    answer_fwd(rd, s->answer, &back) == -1)
 		return -1;
 	if (there >= 0 && back >= 0)
 		s->own_us = (there + back) / 1000;
-	if (s->latency_us >= 0)
+	if (s->latency_us >= 0 && s->pool_us < 0)
 		s->pool_us = s->latency_us - (there > 0 ? there / 1000 : 0);
 	if (s->pool_us < -1)
 		s->pool_us = 0; /* answered before it was wholly sent on */

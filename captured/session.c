@@ -7,7 +7,7 @@
 #include "captured/session.h"
 #include "common/stratum.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define SLOTS_FIRST   256
 
 void
@@ -220,6 +220,7 @@ session_pack(const struct session *s, struct mbuf *m)
 	msg_put_u8(m, STATE_VERSION);
 	msg_put_u8(m, s->decided);
 	msg_put_u8(m, s->protocol);
+	msg_put_u8(m, s->said);
 	pack_flow(&s->flow[0], m);
 	pack_flow(&s->flow[1], m);
 }
@@ -251,13 +252,17 @@ int
 session_unpack(struct session *s, const struct store_session *from)
 {
 	struct mcur c;
+	uint8_t version;
 	int r = 0;
 
 	mcur_init(&c, from->state, from->state_len);
-	if (msg_get_u8(&c) != STATE_VERSION)
+	version = msg_get_u8(&c);
+	if (version == 0 || version > STATE_VERSION)
 		c.bad = true;
 	s->decided = msg_get_u8(&c) != 0;
 	s->protocol = msg_get_u8(&c);
+	/* Of what was said before this was kept nothing is made. */
+	s->said = version < 2 ? UINT8_MAX : msg_get_u8(&c);
 	for (unsigned d = 0; d < 2; d++)
 		r |= unpack_flow(&s->flow[d], &c, from->partial[d],
 		    from->partial_len[d]);

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "captured/pair.h"
-#include "captured/store.h"
+#include "captured/store_roll.h"
 #include "captured/watch.h"
 #include "common/line.h"
 #include "common/record.h"
@@ -49,6 +49,8 @@ struct flow {
 /* A share without its answer, of this run. */
 struct share_pending {
 	uint64_t pos;
+	uint64_t ts_fwd; /* of the submit; 0: not known */
+	uint32_t who[ROLL_KINDS];
 	struct verify_brief brief;
 };
 
@@ -64,6 +66,8 @@ struct session {
 	bool ended;       /* freed once that is committed */
 	bool hidden;      /* not found by its number any more */
 	bool decided;     /* its protocol is known */
+	bool rates_going; /* its rates are in the transaction */
+	uint8_t said;     /* account.c: what it has asked so far */
 	uint8_t protocol; /* enum stratum_protocol */
 	uint16_t first_len;
 	uint8_t *first;    /* first bytes of the miner, until decided */
@@ -74,6 +78,8 @@ struct session {
 	struct verify *verify; /* from the first message that matters */
 	uint64_t seen_from;    /* older shares are no duplicates */
 	struct watch_session watch;
+	int64_t rates_us;      /* up to when its rates are written */
+	struct store_who who;
 	struct flow flow[2];
 	struct session_rec rec;
 };

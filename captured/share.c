@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "captured/account.h"
 #include "captured/share.h"
 #include "captured/store_share.h"
 #include "captured/watching.h"
@@ -64,8 +65,19 @@ pending_drop(struct session *s, unsigned i)
 	s->pending_cap = 0;
 }
 
+/* Whom a share counts for: the worker is who it names. */
 static void
-pending_push(struct session *s, uint64_t pos, const struct verify_share *sh)
+share_who(struct ingest *in, struct session *s, const char *worker, uint64_t ts,
+    uint32_t who[ROLL_KINDS])
+{
+	memcpy(who, account_who(in, s, ts), ROLL_KINDS * sizeof(who[0]));
+	if (strcmp(worker, s->rec.worker) != 0)
+		who[ROLL_WORKER - 1] = store_roll_id(in->store, ROLL_WORKER,
+		    worker, store_real_us(in->store, ts));
+}
+
+static void
+pending_push(struct session *s, const struct share_pending *new)
 {
 	uint16_t cap = s->pending_cap == 0 ? 4 : s->pending_cap * 2;
 	void *p;
@@ -79,22 +91,44 @@ pending_push(struct session *s, uint64_t pos, const struct verify_share *sh)
 		s->pending = p;
 		s->pending_cap = cap;
 	}
-	s->pending[s->npending].pos = pos;
-	verify_brief(sh, &s->pending[s->npending++].brief);
+	s->pending[s->npending++] = *new;
+}
+
+void
+share_forwarded(struct session *s, uint64_t pos, uint64_t ts_fwd)
+{
+	for (unsigned i = 0; i < s->npending; i++)
+		if (s->pending[i].pos == pos)
+			s->pending[i].ts_fwd = ts_fwd;
+}
+
+static bool
+pending_stored(struct ingest *in, struct session *s, uint64_t pos,
+    struct share_pending *out)
+{
+	char worker[STRATUM_TEXT_MAX + 1];
+
+	memset(out, 0, sizeof(*out));
+	if (store_share_brief(in->store, pos, &out->brief, &out->ts_fwd,
+		worker) != 1)
+		return false;
+	out->pos = pos;
+	share_who(in, s, worker, out->brief.ts, out->who);
+	return true;
 }
 
 /* Of one that was there before the start, from the store. */
 static bool
 pending_take(struct ingest *in, struct session *s, uint64_t pos,
-    struct verify_brief *out)
+    struct share_pending *out)
 {
 	unsigned i = 0;
 
 	while (i < s->npending && s->pending[i].pos != pos)
 		i++;
 	if (i == s->npending)
-		return store_share_brief(in->store, pos, out) == 1;
-	*out = s->pending[i].brief;
+		return pending_stored(in, s, pos, out);
+	*out = s->pending[i];
 	pending_drop(s, i);
 	return true;
 }
@@ -246,40 +280,94 @@ matters(const struct stratum_msg *m, unsigned d,
 	return d == 0 ? from_miner[m->method] : from_pool[m->method];
 }
 
+/*
+ * Where the time went: what is not ours, and not TCP's, is the pool's.  A
+ * round trip is that of relayd's last look; the pool's leg cannot have taken
+ * longer than the answer did.
+ */
 static void
-on_answer(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts,
-    const struct pair_answer *request)
+split_time(const struct session *s, const struct share_pending *p,
+    const struct store_msg *answer, struct roll_legs *legs)
 {
-	struct store_answer a = { .answer = pos,
-		.latency = (int64_t)(ts - request->ts) };
-	struct verify_brief brief;
+	uint64_t sent = p->ts_fwd > p->brief.ts ? p->ts_fwd : p->brief.ts;
+	int64_t round = (int64_t)(answer->ts_recv - sent);
 
-	if (!pending_take(in, s, request->pos, &brief))
-		return;
-	answer_parse(in->tree, &a.said);
-	verify_answer(s->verify, &brief, &a.said, &a.judged);
-	store_share_answered(in->store, request->pos, &a);
-	watching_answer(in, s, pos, &brief, &a);
-	in->n.disputed += a.judged.agreement == AGREE_POOL_ACCEPTS_INVALID ||
-	    a.judged.agreement == AGREE_POOL_REJECTS_VALID;
+	if (round < 0)
+		round = 0;
+	legs->own = (int64_t)(sent - p->brief.ts);
+	if (answer->ts_fwd > answer->ts_recv)
+		legs->own += (int64_t)(answer->ts_fwd - answer->ts_recv);
+	legs->tcp_miner = (int64_t)s->rec.rtt_us[0] * 1000;
+	legs->tcp_pool = (int64_t)s->rec.rtt_us[1] * 1000;
+	if (legs->tcp_pool > round)
+		legs->tcp_pool = round;
+	legs->pool = round - legs->tcp_pool;
 }
 
 static void
-on_share(struct ingest *in, struct session *s, uint64_t pos,
+on_answer(struct ingest *in, struct session *s, const struct store_msg *m,
+    const struct pair_answer *request)
+{
+	struct store_answer a = { .answer = m->pos,
+		.latency = (int64_t)(m->ts_recv - request->ts) };
+	struct share_pending p;
+
+	if (!pending_take(in, s, request->pos, &p))
+		return;
+	answer_parse(in->tree, &a.said);
+	verify_answer(s->verify, &p.brief, &a.said, &a.judged);
+	split_time(s, &p, m, &a.legs);
+	a.share = p.brief;
+	memcpy(a.who, p.who, sizeof(a.who));
+	store_share_answered(in->store, request->pos, &a);
+	account_answer(in, s, &a);
+	watching_answer(in, s, m->pos, &p.brief, &a);
+	in->n.disputed += roll_is_dispute(a.judged.agreement);
+}
+
+static void
+on_share(struct ingest *in, struct session *s, const struct store_msg *m,
     const struct verify_share *sh)
 {
+	struct share_pending p = { .pos = m->pos, .ts_fwd = m->ts_fwd };
 	char pool[sizeof(s->rec.pool_host) + 8];
 
 	in->n.shares++;
-	if (store_share(in->store, pos, s->sid,
-		pool_name(s, pool, sizeof(pool)), sh) == 0)
-		pending_push(s, pos, sh);
-	watching_share(in, s, pos, sh);
+	verify_brief(sh, &p.brief);
+	share_who(in, s, sh->worker, sh->ts, p.who);
+	account_share(in, s, m->pos, sh, &p.brief);
+	if (store_share(in->store, m->pos, s->sid,
+		pool_name(s, pool, sizeof(pool)), p.who, sh) == 0)
+		pending_push(s, &p);
+	watching_share(in, s, m->pos, sh);
+}
+
+/* What a miner may put before its own, as the pool gave it. */
+static void
+note_extranonce(struct session *s)
+{
+	static const char hex[] = "0123456789abcdef";
+	char text[sizeof(s->rec.extranonce1)] = "";
+	uint8_t size = 0;
+	const struct work_bytes *en1 = verify_extranonce1(s->verify, &size);
+	unsigned i;
+
+	for (i = 0; en1 != NULL && i < en1->len; i++) {
+		text[2 * i] = hex[en1->b[i] >> 4];
+		text[2 * i + 1] = hex[en1->b[i] & 15];
+	}
+	if (strcmp(text, s->rec.extranonce1) == 0 &&
+	    size == s->rec.extranonce2_size)
+		return;
+	memcpy(s->rec.extranonce1, text, sizeof(text));
+	s->rec.extranonce2_size = size;
+	s->facts = true;
 }
 
 static void
 verify_line(struct ingest *in, struct session *s, unsigned d,
-    const struct line *l, uint64_t pos, const struct pair_answer *request)
+    const struct line *l, const struct store_msg *at,
+    const struct pair_answer *request)
 {
 	struct verify_message m = { .msg = &in->msg,
 		.tree = in->tree,
@@ -291,21 +379,23 @@ verify_line(struct ingest *in, struct session *s, unsigned d,
 	if (in->msg.kind == STRATUM_RESPONSE)
 		m.answers = request->kind;
 	if (verify_message(s->verify, &m, &sh))
-		on_share(in, s, pos, &sh);
+		on_share(in, s, at, &sh);
 	if (m.answers == STRATUM_M_SUBMIT)
-		on_answer(in, s, pos, l->ts_recv, request);
+		on_answer(in, s, at, request);
 	if (verify_generation(s->verify) == before)
 		return;
+	note_extranonce(s);
 	if (d == 1 && in->msg.kind != STRATUM_RESPONSE &&
 	    in->msg.method == STRATUM_M_NOTIFY)
-		on_notify(in, s, pos, l->ts_recv);
+		on_notify(in, s, at->pos, l->ts_recv);
 	else
 		s->verify_whole = true;
 }
 
 void
 share_on_message(struct ingest *in, struct session *s, unsigned d,
-    const struct line *l, uint64_t pos, const struct pair_answer *request)
+    const struct line *l, const struct store_msg *at,
+    const struct pair_answer *request)
 {
 	/* What was in it cannot be known. */
 	if (d == 1 && (l->flags & LINE_TRUNCATED) != 0) {
@@ -317,7 +407,7 @@ share_on_message(struct ingest *in, struct session *s, unsigned d,
 		return;
 	if (s->verify == NULL && (s->verify = verify_new(in->jobs)) == NULL)
 		return;
-	verify_line(in, s, d, l, pos, request);
+	verify_line(in, s, d, l, at, request);
 }
 
 /* --- into the store --- */

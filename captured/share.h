@@ -21,7 +21,10 @@ void shares_close(struct ingest *);
 
 /* A message that was collected; request is what it answers, pos 0 none. */
 void share_on_message(struct ingest *, struct session *, unsigned d,
-    const struct line *, uint64_t pos, const struct pair_answer *request);
+    const struct line *, const struct store_msg *,
+    const struct pair_answer *request);
+/* The message at pos was sent on. */
+void share_forwarded(struct session *, uint64_t pos, uint64_t ts_fwd);
 /* Bytes are missing, of either direction. */
 void share_on_gap(struct ingest *, struct session *);
 /* No answers are known any more. */

@@ -110,8 +110,18 @@ col_fixed(struct col *c, void *dst, size_t len)
 		memset(dst, 0, len);
 }
 
+static void
+bind_packed(struct bind *b, const struct mbuf *m)
+{
+	if (m->bad)
+		bind_result(b, SQLITE_NOMEM);
+	else
+		bind_blob(b, m->data, m->len);
+}
+
 void
-bind_session_hot(struct bind *b, const struct session_rec *r)
+bind_session_hot(struct bind *b, const struct session_rec *r, bool open,
+    struct mbuf *m)
 {
 	bind_int(b, r->last_seen_us);
 	bind_int(b, (int64_t)r->messages);
@@ -125,10 +135,13 @@ bind_session_hot(struct bind *b, const struct session_rec *r)
 	bind_double(b, r->difficulty);
 	bind_int(b, r->rtt_us[0]);
 	bind_int(b, r->rtt_us[1]);
+	mbuf_reset(m);
+	account_pack(&r->account, open, m);
+	bind_packed(b, m);
 }
 
 void
-bind_session_cold(struct bind *b, const struct session_rec *r)
+bind_session_cold(struct bind *b, const struct session_rec *r, struct mbuf *m)
 {
 	bind_blob(b, r->id, sizeof(r->id));
 	bind_int(b, r->state == SESSION_LIVE);
@@ -153,6 +166,33 @@ bind_session_cold(struct bind *b, const struct session_rec *r)
 	bind_int(b, r->repeat_count);
 	bind_int(b, r->auto_replay_count);
 	bind_int(b, r->auto_replay_enabled);
+	bind_text(b, r->workers);
+	bind_text(b, r->extranonce1);
+	bind_int(b, r->extranonce2_size);
+	mbuf_reset(m);
+	rates_pack(&r->account.rates, m);
+	bind_packed(b, m);
+}
+
+static void
+col_account(struct col *c, struct session_account *a)
+{
+	size_t len;
+	const void *p = col_blob(c, &len);
+
+	/* Of one that makes no sense nothing is known. */
+	(void)account_unpack(a, p, len);
+}
+
+/* What is open is in the account and not yet in the rates. */
+static void
+col_rates(struct col *c, struct session_account *a)
+{
+	size_t len;
+	const void *p = col_blob(c, &len);
+
+	(void)rates_unpack(&a->rates, p, len);
+	rates_add(&a->rates, a->open_us, a->open);
 }
 
 static void
@@ -170,6 +210,7 @@ col_session_hot(struct col *c, struct session_rec *r)
 	r->difficulty = col_double(c);
 	r->rtt_us[0] = (uint32_t)col_int(c);
 	r->rtt_us[1] = (uint32_t)col_int(c);
+	col_account(c, &r->account);
 }
 
 void
@@ -200,6 +241,10 @@ col_session(struct col *c, struct session_rec *r)
 	r->repeat_count = (uint16_t)col_int(c);
 	r->auto_replay_count = (uint32_t)col_int(c);
 	r->auto_replay_enabled = col_int(c) != 0;
+	col_text(c, r->workers, sizeof(r->workers));
+	col_text(c, r->extranonce1, sizeof(r->extranonce1));
+	r->extranonce2_size = (uint8_t)col_int(c);
+	col_rates(c, &r->account);
 }
 
 void

@@ -48,15 +48,16 @@ void col_fixed(struct col *, void *, size_t len);
  * are computed on reading (first_pos, last_pos).  Those up to rtt_pool change
  * with every message (bind_session_hot), the others seldom.
  */
-#define SESSION_COLS                                                   \
-	"last_seen, messages, from_miner, from_pool, bytes_miner, "    \
-	"bytes_pool, parse_errors, gaps, gap_bytes, difficulty, "      \
-	"rtt_miner, rtt_pool, uuid, live, replay, first_seen, ended, " \
-	"pool_port, pool_index, pool_connect, peer, via, listener, "   \
-	"pool_host, pool_peer, user_agent, mining_session, worker, "   \
-	"close_reason, close_detail, replay_of, broadcast, repeat, "   \
-	"auto_count, auto_replay"
-#define SESSION_NCOLS 35
+#define SESSION_COLS                                                            \
+	"last_seen, messages, from_miner, from_pool, bytes_miner, "             \
+	"bytes_pool, parse_errors, gaps, gap_bytes, difficulty, "               \
+	"rtt_miner, rtt_pool, account, uuid, live, replay, first_seen, ended, " \
+	"pool_port, pool_index, pool_connect, peer, via, listener, "            \
+	"pool_host, pool_peer, user_agent, mining_session, worker, "            \
+	"close_reason, close_detail, replay_of, broadcast, repeat, "            \
+	"auto_count, auto_replay, workers, extranonce1, "                       \
+	"extranonce2_size, rates"
+#define SESSION_NCOLS 40
 
 /* The columns of table alerts that are an alert_rec, the id first. */
 #define ALERT_COLS                                                      \
@@ -66,8 +67,12 @@ void col_fixed(struct col *, void *, size_t len);
 void bind_alert(struct bind *, const struct alert_rec *);
 void col_alert(struct col *, struct alert_rec *);
 
-void bind_session_hot(struct bind *, const struct session_rec *);
-void bind_session_cold(struct bind *, const struct session_rec *);
+/* What is packed for it lies in the mbuf until the statement was stepped;
+ * open: as in account_pack(). */
+void bind_session_hot(struct bind *, const struct session_rec *, bool open,
+    struct mbuf *);
+void bind_session_cold(struct bind *, const struct session_rec *,
+    struct mbuf *);
 void col_session(struct col *, struct session_rec *);
 
 #endif

@@ -192,7 +192,14 @@ head_load(struct store *st)
 	h->stored = (uint64_t)col_int(&c);
 	h->top = col_int(&c);
 	h->mark.seq = (uint64_t)col_int(&c);
+	h->roll.folded = (uint64_t)col_int(&c);
+	h->roll.next_id = (uint64_t)col_int(&c);
+	h->roll.began = col_int(&c);
+	h->roll.bytes[0] = col_int(&c);
+	h->roll.bytes[1] = col_int(&c);
 	sql_reset(st, SQL_HEAD_LOAD);
+	if (rolls_load(st) == -1)
+		return -1;
 	st->saved = *h;
 	return 0;
 }
@@ -392,6 +399,7 @@ store_open(struct store **out, const struct capture_conf *conf, char *moved,
 	map_init(&st->names, sizeof(struct name));
 	map_init(&st->shelves, sizeof(struct shelf));
 	shares_init(st);
+	rolls_init(st);
 	if (open_or_replace(st, moved, size) == -1) {
 		snprintf(err, errlen, "%s", st->errmsg);
 		store_close(st);
@@ -415,6 +423,9 @@ store_close(struct store *st)
 	map_free(&st->deltas);
 	map_free(&st->shelves);
 	shares_free(st);
+	rolls_free(st);
+	mbuf_free(&st->packed_hot);
+	mbuf_free(&st->packed_cold);
 	free(st->queue);
 	free(st);
 }
@@ -432,6 +443,7 @@ store_recover(struct store *st, char *moved, size_t size)
 	db_close(st);
 	bodies_clear(st);
 	shares_forget(st);
+	rolls_forget(st);
 	map_clear(&st->deltas);
 	st->have_clock = false;
 	st->wal_frames = st->wal_passive = 0;

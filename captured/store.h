@@ -106,6 +106,7 @@ struct store_msg {
 	uint64_t ts_fwd;    /* 0: not known (yet) */
 	uint64_t pair;      /* of a response: its request; 0 none */
 	int64_t latency;    /* of a response with pair, ns; -1 unknown */
+	uint32_t who[3];    /* ids of worker, pool, agent: store_roll.h */
 	const char *method; /* texts may be NULL */
 	const char *jsonrpc_id;
 	const char *protocol;
@@ -163,7 +164,10 @@ struct store_session {
 	uint8_t epoch[16];      /* of the relayd that has it */
 	uint64_t number;        /* relayd's */
 	struct session_rec rec; /* first_pos and last_pos are not looked at */
-	const uint8_t *state;   /* the caller's own, STORE_STATE_MAX */
+	/* Its rates are written too, and nothing of them is open any more;
+	 * with all of its facts they always are. */
+	bool rates;
+	const uint8_t *state; /* the caller's own, STORE_STATE_MAX */
 	uint32_t state_len;
 	const uint8_t *partial[2]; /* on loading only: the unfinished line */
 	uint32_t partial_len[2];

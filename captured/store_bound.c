@@ -184,7 +184,7 @@ static int64_t
 over_size(struct store *st)
 {
 	int64_t pages, unused;
-	uint64_t used, each, hidden;
+	uint64_t used, each, hidden, rolls;
 
 	if (st->conf.size_bytes == 0 || st->head.stored == 0)
 		return 0;
@@ -193,7 +193,10 @@ over_size(struct store *st)
 	if (pages == -1 || unused == -1)
 		return -1;
 	used = (uint64_t)(pages - unused) * st->page_size;
-	each = used / st->head.stored + 1;
+	/* Roll-ups have bounds of their own, within the same size. */
+	rolls = (uint64_t)(st->head.roll.bytes[0] + st->head.roll.bytes[1]);
+	rolls = rolls < used ? rolls : used;
+	each = (used - rolls) / st->head.stored + 1;
 	/* What is hidden already counts as gone. */
 	hidden = (st->head.stored - st->head.visible) * each;
 	if (used <= st->conf.size_bytes + hidden)

@@ -53,6 +53,7 @@ enum sql {
 	SQL_CLOCK_LAST,
 	SQL_SESSION_PUT,
 	SQL_SESSION_HOT,
+	SQL_SESSION_RATES,
 	SQL_SESSIONS_LOAD,
 	SQL_SESSION_REMOVE,
 	SQL_PARTIAL_ADD,
@@ -105,6 +106,20 @@ enum sql {
 	SQL_WATCH_PUT,
 	SQL_WATCH_DEL,
 	SQL_WATCHES_LOAD,
+	SQL_ROLL_KEY_FIND,
+	SQL_ROLL_KEY_ADD,
+	SQL_ROLL_KEY_USED,
+	SQL_ROLL_KEYS_COUNT,
+	SQL_ROLL_KEYS_EVICT,
+	SQL_MINUTE_GET,
+	SQL_MINUTE_PUT,
+	SQL_MINUTES_FROM,
+	SQL_MINUTES_OLDEST,
+	SQL_MINUTE_DELETE,
+	SQL_HOUR_GET,
+	SQL_HOUR_PUT,
+	SQL_HOURS_OLDEST,
+	SQL_HOUR_DELETE,
 	SQL_PAGE_COUNT,
 	SQL_FREE_COUNT,
 	SQL_MAX
@@ -120,6 +135,16 @@ struct head {
 	int64_t top;   /* highest real time of a message, µs */
 	uint64_t gone; /* nothing is left below this; not on disk */
 	struct store_mark mark;
+	struct roll_head {
+		uint64_t folded;        /* minutes below are in their hours */
+		uint64_t next_id;       /* of a name */
+		int64_t began;          /* real time of the first message, us */
+		int64_t bytes[2];       /* about, of minutes and of hours */
+		int64_t keys[ROLL_BYS]; /* names that are kept; not on disk */
+		/* Rows of the newest minute; not on disk. */
+		uint64_t newest;
+		uint32_t rows[ROLL_BYS];
+	} roll;
 };
 
 /* Of text or bytes; never 0. */
@@ -168,6 +193,7 @@ struct clock_at {
 struct share_row {
 	struct verify_share s; /* its job is not used */
 	uint64_t pos, sid;
+	uint32_t who[ROLL_KINDS];
 	uint32_t pool;
 	uint8_t key[SHA256_LEN];
 	bool has_job, answered;
@@ -263,6 +289,42 @@ struct name {
 	char *text;
 };
 
+struct roll_name {
+	uint64_t hash; /* of kind and name */
+	uint32_t id;
+	uint8_t by;
+	uint8_t len;
+	char text[STRATUM_TEXT_MAX + 1];
+};
+struct roll_fresh {
+	uint32_t id;
+	uint8_t by;
+	int64_t us;
+	char text[STRATUM_TEXT_MAX + 1];
+};
+struct roll_ref {
+	uint64_t key; /* minute and key */
+	size_t index;
+};
+struct roll_delta {
+	uint64_t minute;
+	uint64_t key;
+	struct roll r;
+};
+
+/* The roll-ups as they are made; see store_roll.h. */
+struct rolls {
+	uint32_t generation;
+	bool crowded;             /* names go at the next commit */
+	struct map names;         /* of struct roll_name */
+	struct roll_fresh *fresh; /* not in the store yet */
+	size_t nfresh, fresh_cap;
+	struct map refs; /* of the transaction: struct roll_ref */
+	struct roll_delta *delta;
+	size_t ndelta, delta_cap;
+	struct mbuf packed;
+};
+
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *q[SQL_MAX];
@@ -287,6 +349,7 @@ struct store {
 
 	struct map jobs_known, jobs_used;
 	struct map workers_known, workers_used;
+	struct rolls rolls;
 	bool (*job_held)(void *, const uint8_t *key);
 	void *job_held_arg;
 
@@ -309,6 +372,8 @@ struct store {
 	uint64_t wal_frames;
 	uint64_t wal_passive; /* frames at the last passive checkpoint */
 	uint32_t page_size;
+
+	struct mbuf packed_hot, packed_cold; /* of a session's row */
 
 	uint64_t n_commits, n_failed, n_dropped, n_deleted, n_shared;
 };
@@ -368,6 +433,31 @@ int worker_share(struct store *, int64_t id, const struct share_row *,
 int worker_answer(struct store *, int64_t id, const struct store_answer *,
     double required);
 int workers_save(struct store *);
+
+/* --- store_roll.c, store_fold.c --- */
+
+void rolls_init(struct store *);
+void rolls_free(struct store *);
+/* Another file, or the old state of this one: ids are not good any more. */
+void rolls_forget(struct store *);
+int rolls_load(struct store *);
+/* A transaction begins: nothing is counted yet. */
+void rolls_begin(struct store *);
+int rolls_message(struct store *, const struct store_msg *);
+int rolls_share(struct store *, const struct share_row *,
+    const struct verify_brief *);
+int rolls_answer(struct store *, const struct store_answer *);
+/* Writes what was counted. */
+int rolls_save(struct store *);
+/* It is committed. */
+void rolls_settle(struct store *);
+/* Adds a roll-up to the row of a minute, or of an hour (in store_fold.c). */
+int roll_minute_add(struct store *, uint64_t minute, uint64_t key,
+    const struct roll *);
+/* Brings hours up to this minute, and deletes what is too old. */
+int rolls_fold(struct store *, uint64_t minute);
+int roll_hour_add(struct store *, uint64_t hour, uint64_t key,
+    const struct roll *);
 
 /* --- store_names.c: names and bodies that are kept once --- */
 

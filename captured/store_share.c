@@ -98,7 +98,7 @@ store_job(struct store *st, const struct store_job *j)
 
 int
 store_share(struct store *st, uint64_t pos, uint64_t sid, const char *pool,
-    const struct verify_share *s)
+    const uint32_t who[ROLL_KINDS], const struct verify_share *s)
 {
 	struct batch *b = &st->batch;
 	struct share_row *r;
@@ -112,6 +112,7 @@ store_share(struct store *st, uint64_t pos, uint64_t sid, const char *pool,
 	r->s.job = NULL;
 	r->pos = pos;
 	r->sid = sid;
+	memcpy(r->who, who, sizeof(r->who));
 	r->answered = false;
 	r->has_job = s->job != NULL;
 	if (r->has_job)
@@ -319,7 +320,7 @@ bind_answer(struct store *st, struct bind *b, uint8_t cause,
 		return -1;
 	if (a == NULL) {
 		bind_int(b, ANSWER_NONE);
-		for (int i = 0; i < 6; i++)
+		for (int i = 0; i < 10; i++)
 			bind_null(b);
 		return 0;
 	}
@@ -337,6 +338,10 @@ bind_answer(struct store *st, struct bind *b, uint8_t cause,
 		bind_null(b);
 	bind_text(b, a->said.text[0] != '\0' ? a->said.text : NULL);
 	bind_int(b, a->latency);
+	bind_int(b, a->legs.own);
+	bind_int(b, a->legs.tcp_miner);
+	bind_int(b, a->legs.tcp_pool);
+	bind_int(b, a->legs.pool);
 	return 0;
 }
 
@@ -397,10 +402,14 @@ write_share(struct store *st, const struct share_row *r)
 	verify_brief(&r->s, &brief);
 	if (share_refs(st, r, us, &worker, &job) == -1 ||
 	    share_insert(st, r, worker, job, brief.required) == -1 ||
-	    worker_share(st, worker, r, us) == -1)
+	    worker_share(st, worker, r, us) == -1 ||
+	    rolls_share(st, r, &brief) == -1)
 		return -1;
-	return r->answered ? worker_answer(st, worker, &r->a, brief.required) :
-			     0;
+	if (!r->answered)
+		return 0;
+	return worker_answer(st, worker, &r->a, brief.required) == -1 ?
+	    -1 :
+	    rolls_answer(st, &r->a);
 }
 
 static int
@@ -411,6 +420,8 @@ write_answer(struct store *st, const struct share_change *c)
 	struct bind b;
 	int r;
 
+	if (rolls_answer(st, &c->a) == -1)
+		return -1;
 	sql_start(st, SQL_SHARE_ANSWERED, &b);
 	if (bind_answer(st, &b, c->a.judged.cause, &c->a) == -1)
 		return -1;

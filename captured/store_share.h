@@ -6,7 +6,7 @@
 #ifndef CAPTURED_STORE_SHARE_H
 #define CAPTURED_STORE_SHARE_H
 
-#include "captured/store.h"
+#include "captured/store_roll.h"
 #include "common/answer.h"
 #include "common/verify.h"
 
@@ -26,21 +26,25 @@ int store_job(struct store *, const struct store_job *);
 
 /* A share: the submit at pos, which was added before.  All is copied. */
 int store_share(struct store *, uint64_t pos, uint64_t sid, const char *pool,
-    const struct verify_share *);
+    const uint32_t who[ROLL_KINDS], const struct verify_share *);
 /* What the pool said to it, at position answer. */
 struct store_answer {
 	uint64_t answer;
 	int64_t latency; /* ns */
+	struct roll_legs legs;
 	struct answer said;
 	struct verify_judged judged;
+	struct verify_brief share; /* what is known of the share */
+	uint32_t who[ROLL_KINDS];
 };
 /* The share at pos, collected or stored. */
 int store_share_answered(struct store *, uint64_t pos,
     const struct store_answer *);
 
-/* What a share's answer is judged by, of one that is stored already: 1, 0 if
- * there is none, or -1. */
-int store_share_brief(struct store *, uint64_t pos, struct verify_brief *);
+/* What a share's answer is judged by, of one that is stored already, when it
+ * was sent on (0: not known) and for whom: 1, 0 if there is none, or -1. */
+int store_share_brief(struct store *, uint64_t pos, struct verify_brief *,
+    uint64_t *ts_fwd, char worker[STRATUM_TEXT_MAX + 1]);
 
 /* --- the verifier of a session; the state is the caller's --- */
 

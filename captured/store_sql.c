@@ -14,10 +14,12 @@ static const char *const text[SQL_MAX] = {
 
 	[SQL_HEAD_LOAD] =
 	    "SELECT store_id, epoch, reserved, floor, last, last_sid, visible,"
-	    " stored, top, seq FROM store",
+	    " stored, top, seq, roll_folded, roll_next, roll_began,"
+	    " roll_minutes, roll_hours FROM store",
 	[SQL_HEAD_SAVE] =
 	    "UPDATE store SET floor=?, last=?, last_sid=?, visible=?,"
-	    " stored=?, top=?, epoch=?, seq=?",
+	    " stored=?, top=?, epoch=?, seq=?, roll_folded=?, roll_next=?,"
+	    " roll_began=?, roll_minutes=?, roll_hours=?",
 	[SQL_RESERVE] = "UPDATE store SET reserved=?",
 
 	[SQL_NAMES_LOAD] = "SELECT name, text FROM names",
@@ -52,13 +54,14 @@ static const char *const text[SQL_MAX] = {
 	[SQL_SESSION_PUT] =
 	    "INSERT OR REPLACE INTO sessions(" SESSION_COLS
 	    ", sid, epoch, number, state) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,"
-	    "?,?,?,?,?,"
+	    "?,?,?,?,?,?,?,?,?,?,"
 	    "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_SESSION_HOT] =
 	    "UPDATE sessions SET last_seen=?, messages=?, from_miner=?,"
 	    " from_pool=?, bytes_miner=?, bytes_pool=?, parse_errors=?,"
 	    " gaps=?, gap_bytes=?, difficulty=?, rtt_miner=?, rtt_pool=?,"
-	    " state=? WHERE sid=?",
+	    " account=?, state=? WHERE sid=?",
+	[SQL_SESSION_RATES] = "UPDATE sessions SET rates=? WHERE sid=?",
 	[SQL_SESSIONS_LOAD] =
 	    "SELECT " SESSION_COLS
 	    ", sid, epoch, number, state FROM sessions WHERE live=1"
@@ -120,17 +123,21 @@ static const char *const text[SQL_MAX] = {
 	    " required, job_difficulty, present, previous, mask, firm, block,"
 	    " seen, formulas, passed, late, job_age, verdict, formula, cause,"
 	    " pool_verdict, answer, agreement, reason, code, error, latency,"
-	    " extranonce1)"
+	    " own, tcp_miner, tcp_pool, pool, extranonce1)"
 	    " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
-	    "?,?,?,?,?,?,?,?)",
+	    "?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_SHARE_ANSWERED] =
 	    "UPDATE shares SET cause=?, pool_verdict=?, answer=?, agreement=?,"
-	    " reason=?, code=?, error=?, latency=? WHERE pos=?"
+	    " reason=?, code=?, error=?, latency=?, own=?, tcp_miner=?,"
+	    " tcp_pool=?, pool=? WHERE pos=?"
 	    " RETURNING worker, required",
 	[SQL_SHARE_BRIEF] =
 	    "SELECT coalesce((SELECT text FROM names WHERE name=verdict),"
 	    " verdict), coalesce((SELECT text FROM names WHERE name=cause),"
-	    " cause), firm, reached, required, ts FROM shares WHERE pos=?",
+	    " cause), firm, reached, required, ts, (SELECT m.ts + m.fwd"
+	    " FROM messages m WHERE m.pos=shares.pos), (SELECT name"
+	    " FROM workers w WHERE w.worker=shares.worker)"
+	    " FROM shares WHERE pos=?",
 	[SQL_SHARES_SEEN] =
 	    "SELECT hash FROM (SELECT h.pos, h.hash FROM messages m"
 	    " INDEXED BY messages_session CROSS JOIN shares h ON h.pos=m.pos"
@@ -185,6 +192,33 @@ static const char *const text[SQL_MAX] = {
 	    "INSERT OR REPLACE INTO watches(name, at, state) VALUES(?,?,?)",
 	[SQL_WATCH_DEL] = "DELETE FROM watches WHERE name=?",
 	[SQL_WATCHES_LOAD] = "SELECT name, state FROM watches ORDER BY at",
+	[SQL_ROLL_KEY_FIND] = "SELECT key FROM roll_keys WHERE kind=?"
+			      " AND name=?",
+	[SQL_ROLL_KEY_ADD] =
+	    "INSERT INTO roll_keys(key, kind, name, first, last, proven)"
+	    " VALUES(?,?,?,?,?,0)",
+	[SQL_ROLL_KEY_USED] = "UPDATE roll_keys SET last=max(last, ?),"
+			      " proven=max(proven, ?) WHERE key=?",
+	[SQL_ROLL_KEYS_COUNT] = "SELECT count(*) FROM roll_keys WHERE kind=?",
+	/* First those that never had a share accepted. */
+	[SQL_ROLL_KEYS_EVICT] =
+	    "DELETE FROM roll_keys WHERE key IN (SELECT key FROM roll_keys"
+	    " WHERE kind=? ORDER BY proven, last LIMIT ?)",
+	[SQL_MINUTE_GET] = "SELECT data FROM minutes WHERE minute=? AND key=?",
+	[SQL_MINUTE_PUT] =
+	    "INSERT OR REPLACE INTO minutes(minute, key, data) VALUES(?,?,?)",
+	[SQL_MINUTES_FROM] =
+	    "SELECT minute, key, data FROM minutes WHERE minute >= ?"
+	    " AND minute < ? ORDER BY minute, key",
+	[SQL_MINUTES_OLDEST] = "SELECT min(minute) FROM minutes",
+	[SQL_MINUTE_DELETE] =
+	    "DELETE FROM minutes WHERE minute=? RETURNING length(data)",
+	[SQL_HOUR_GET] = "SELECT data FROM hours WHERE hour=? AND key=?",
+	[SQL_HOUR_PUT] =
+	    "INSERT OR REPLACE INTO hours(hour, key, data) VALUES(?,?,?)",
+	[SQL_HOURS_OLDEST] = "SELECT min(hour) FROM hours",
+	[SQL_HOUR_DELETE] =
+	    "DELETE FROM hours WHERE hour=? RETURNING length(data)",
 	[SQL_PAGE_COUNT] = "PRAGMA page_count",
 	[SQL_FREE_COUNT] = "PRAGMA freelist_count",
 };

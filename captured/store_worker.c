@@ -170,7 +170,8 @@ cause_named(const char *name)
 }
 
 int
-store_share_brief(struct store *st, uint64_t pos, struct verify_brief *out)
+store_share_brief(struct store *st, uint64_t pos, struct verify_brief *out,
+    uint64_t *ts_fwd, char worker[STRATUM_TEXT_MAX + 1])
 {
 	char name[64];
 	struct bind b;
@@ -193,6 +194,8 @@ store_share_brief(struct store *st, uint64_t pos, struct verify_brief *out)
 		out->reached = col_double(&c);
 		out->required = col_double(&c);
 		out->ts = (uint64_t)col_int(&c);
+		*ts_fwd = (uint64_t)col_int(&c);
+		col_text(&c, worker, STRATUM_TEXT_MAX + 1);
 	}
 	sql_reset(st, SQL_SHARE_BRIEF);
 	return r;

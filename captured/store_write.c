@@ -146,6 +146,8 @@ write_row(struct store *st, const struct row *r)
 	bind_text(&b, row_text(st, r->parse_error));
 	if (bind_raw(st, &b, r) == -1 || sql_run(st, SQL_MESSAGE_ADD, &b) == -1)
 		return -1;
+	if (rolls_message(st, m) == -1)
+		return -1;
 	return delta_add(st, m->sid, 1);
 }
 
@@ -221,6 +223,7 @@ write_batch(struct store *st)
 	const struct batch *t = &st->batch;
 	size_t i;
 
+	rolls_begin(st);
 	for (i = 0; i < t->nclocks; i++)
 		if (write_clock(st, &t->clocks[i]) == -1)
 			return -1;
@@ -232,7 +235,7 @@ write_batch(struct store *st)
 	for (i = 0; i < t->nitems; i++)
 		if (write_item(st, &t->items[i]) == -1)
 			return -1;
-	return 0;
+	return rolls_save(st);
 }
 
 int
@@ -261,7 +264,7 @@ session_hot(struct store *st, const struct store_session *s)
 	struct bind b;
 
 	sql_start(st, SQL_SESSION_HOT, &b);
-	bind_session_hot(&b, &s->rec);
+	bind_session_hot(&b, &s->rec, !s->rates, &st->packed_hot);
 	bind_state(&b, s);
 	bind_int(&b, (int64_t)s->sid);
 	if (sql_run(st, SQL_SESSION_HOT, &b) == -1)
@@ -270,13 +273,29 @@ session_hot(struct store *st, const struct store_session *s)
 }
 
 static int
+session_rates(struct store *st, const struct store_session *s)
+{
+	struct mbuf *m = &st->packed_cold;
+	struct bind b;
+
+	mbuf_reset(m);
+	rates_pack(&s->rec.account.rates, m);
+	if (m->bad)
+		return store_fail_memory(st);
+	sql_start(st, SQL_SESSION_RATES, &b);
+	bind_blob(&b, m->data, m->len);
+	bind_int(&b, (int64_t)s->sid);
+	return sql_run(st, SQL_SESSION_RATES, &b);
+}
+
+static int
 session_all(struct store *st, const struct store_session *s)
 {
 	struct bind b;
 
 	sql_start(st, SQL_SESSION_PUT, &b);
-	bind_session_hot(&b, &s->rec);
-	bind_session_cold(&b, &s->rec);
+	bind_session_hot(&b, &s->rec, false, &st->packed_hot);
+	bind_session_cold(&b, &s->rec, &st->packed_cold);
 	bind_int(&b, (int64_t)s->sid);
 	bind_blob(&b, s->epoch, sizeof(s->epoch));
 	bind_int(&b, (int64_t)s->number);
@@ -310,6 +329,8 @@ session_write(struct store *st, const struct store_session *s, bool facts)
 		facts = true;
 	if (!facts)
 		r = session_hot(st, s);
+	if (r == 1 && s->rates && session_rates(st, s) == -1)
+		return -1;
 	/* A row that is not there is written whole, whatever was asked. */
 	if (r == 0)
 		r = session_all(st, s);
@@ -418,6 +439,11 @@ head_save(struct store *st)
 	bind_int(&b, h->top);
 	bind_blob(&b, h->mark.epoch, sizeof(h->mark.epoch));
 	bind_int(&b, (int64_t)h->mark.seq);
+	bind_int(&b, (int64_t)h->roll.folded);
+	bind_int(&b, (int64_t)h->roll.next_id);
+	bind_int(&b, h->roll.began);
+	bind_int(&b, h->roll.bytes[0]);
+	bind_int(&b, h->roll.bytes[1]);
 	return sql_run(st, SQL_HEAD_SAVE, &b);
 }
 
@@ -446,6 +472,7 @@ store_commit(struct store *st, const struct store_mark *mark)
 	if (tx_result(st, commit_write(st, mark)) == -1)
 		return -1;
 	batch_clear(&st->batch);
+	rolls_settle(st);
 	st->clock_saved = st->clock;
 	wal_passive(st);
 	return 0;

@@ -108,6 +108,8 @@ capture_conf_put(struct mbuf *b, const struct capture_conf *p)
 	msg_put_u64(b, p->messages);
 	msg_put_u64(b, p->per_session);
 	msg_put_u64(b, p->age_s);
+	msg_put_u64(b, p->minutes_s);
+	msg_put_u64(b, p->hours_s);
 	msg_put_u64(b, p->size_bytes);
 	msg_put_u64(b, p->reserve_bytes);
 	msg_put_u8(b, p->redact);
@@ -128,6 +130,8 @@ capture_conf_get(struct mcur *c, struct capture_conf *p)
 	p->messages = msg_get_u64(c);
 	p->per_session = msg_get_u64(c);
 	p->age_s = msg_get_u64(c);
+	p->minutes_s = msg_get_u64(c);
+	p->hours_s = msg_get_u64(c);
 	p->size_bytes = msg_get_u64(c);
 	p->reserve_bytes = msg_get_u64(c);
 	p->redact = msg_get_bool(c);

@@ -51,6 +51,8 @@ struct capture_conf {
 	uint64_t messages;   /* bounds; 0 is none */
 	uint64_t per_session;
 	uint64_t age_s;
+	uint64_t minutes_s; /* roll-ups of minutes and of hours; 0: for ever */
+	uint64_t hours_s;
 	uint64_t size_bytes;
 	uint64_t reserve_bytes; /* stop capturing below this much free space */
 	bool redact;

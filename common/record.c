@@ -118,6 +118,36 @@ message_get(struct mcur *c, struct message_rec *m)
 	m->resp_len = 0;
 }
 
+static void
+put_account(struct mbuf *b, const struct session_account *a)
+{
+	struct mbuf m;
+
+	mbuf_init(&m);
+	account_pack(a, true, &m);
+	msg_put_bytes(b, m.data, m.len);
+	b->bad |= m.bad;
+	mbuf_reset(&m);
+	rates_pack(&a->rates, &m);
+	msg_put_bytes(b, m.data, m.len);
+	b->bad |= m.bad;
+	mbuf_free(&m);
+}
+
+static void
+get_account(struct mcur *c, struct session_account *a)
+{
+	const uint8_t *p;
+	size_t len;
+
+	p = msg_get_bytes(c, &len, MSG_KIB(4));
+	if (!c->bad && account_unpack(a, p, len) == -1)
+		c->bad = true;
+	p = msg_get_bytes(c, &len, MSG_KIB(4));
+	if (!c->bad && rates_unpack(&a->rates, p, len) == -1)
+		c->bad = true;
+}
+
 void
 session_put(struct mbuf *b, const struct session_rec *s)
 {
@@ -152,6 +182,11 @@ session_put(struct mbuf *b, const struct session_rec *s)
 	msg_put_str(b, s->user_agent);
 	msg_put_str(b, s->mining_session_id);
 	msg_put_str(b, s->worker);
+	msg_put_str(b, s->workers);
+	msg_put_str(b, s->extranonce1);
+	msg_put_u8(b, s->extranonce2_size);
+	put_account(b, &s->account);
+	msg_put_i64(b, s->now_us);
 	msg_put_str(b, s->close_reason);
 	msg_put_str(b, s->close_detail);
 	msg_put_u64(b, s->replay_of);
@@ -196,6 +231,11 @@ session_get(struct mcur *c, struct session_rec *s)
 	msg_get_str(c, s->user_agent, sizeof(s->user_agent));
 	msg_get_str(c, s->mining_session_id, sizeof(s->mining_session_id));
 	msg_get_str(c, s->worker, sizeof(s->worker));
+	msg_get_str(c, s->workers, sizeof(s->workers));
+	msg_get_str(c, s->extranonce1, sizeof(s->extranonce1));
+	s->extranonce2_size = msg_get_u8(c);
+	get_account(c, &s->account);
+	s->now_us = msg_get_i64(c);
 	msg_get_str(c, s->close_reason, sizeof(s->close_reason));
 	msg_get_str(c, s->close_detail, sizeof(s->close_detail));
 	s->replay_of = msg_get_u64(c);

@@ -10,7 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/conform.h"
 #include "common/msg.h"
+#include "common/rates.h"
+#include "common/roll.h"
 #include "common/tap.h"
 
 #define SESSION_TEXT    37 /* "0190…-…" and NUL */
@@ -62,6 +65,26 @@ enum session_state {
 	SESSION_ENDED
 };
 
+#define SESSION_WORKERS 512 /* bytes of their names together */
+
+/*
+ * What a session has earned, and how it speaks.  The sums of accepted
+ * difficulty since the rates were last written are in open: so the rates,
+ * which are large, are written every ten seconds, and nothing is lost.
+ */
+struct session_account {
+	struct roll roll;
+	struct rates rates; /* of accepted difficulty, with open */
+	double open;
+	int64_t open_us;
+	struct conform_notes notes;
+};
+
+/* Without the rates; open false: as if there were nothing open. */
+void account_pack(const struct session_account *, bool open, struct mbuf *);
+/* -1: it makes no sense. */
+int account_unpack(struct session_account *, const void *, size_t);
+
 struct session_rec {
 	uint8_t id[16];
 	uint8_t state;
@@ -90,6 +113,12 @@ struct session_rec {
 	char user_agent[129];
 	char mining_session_id[129];
 	char worker[129]; /* last mining.authorize */
+	/* All of them, each ended by a newline, as far as there is room. */
+	char workers[SESSION_WORKERS];
+	char extranonce1[65]; /* hex; "" while there is none */
+	uint8_t extranonce2_size;
+	struct session_account account;
+	int64_t now_us; /* when rates are asked for: see session_hashrate() */
 	char close_reason[64];
 	char close_detail[128];
 	uint64_t replay_of; /* of a replay: the message it repeats */
@@ -116,6 +145,9 @@ void message_put(struct mbuf *, const struct message_rec *);
 void message_get(struct mcur *, struct message_rec *);
 void session_put(struct mbuf *, const struct session_rec *);
 void session_get(struct mcur *, struct session_rec *);
+
+/* Hashes a second over a window, until now or the session's end. */
+double session_hashrate(const struct session_rec *, enum rates_window);
 
 /* UUID text; parse returns -1 unless it is 8-4-4-4-12 hex. */
 void uuid_text(const uint8_t id[16], char out[SESSION_TEXT]);

@@ -19,6 +19,8 @@ static const struct conf_capture default_capture = {
 	.messages = 1000000,
 	.per_session = 100000,
 	.age_ms = 30ULL * 24 * 3600 * 1000,
+	.minutes_ms = 7ULL * 24 * 3600 * 1000,
+	.hours_ms = 400ULL * 24 * 3600 * 1000,
 	.size = 2ULL * 1024 * 1024 * 1024,
 	.redact = 1,
 };

@@ -84,8 +84,9 @@ struct conf_capture {
 	uint64_t messages;
 	uint64_t per_session; /* messages */
 	uint64_t age_ms;
-	uint64_t size; /* bytes */
-	int redact;    /* passwords are replaced by asterisks */
+	uint64_t minutes_ms, hours_ms; /* roll-ups */
+	uint64_t size;                 /* bytes */
+	int redact;                    /* passwords are replaced by asterisks */
 };
 
 struct conf_limits {

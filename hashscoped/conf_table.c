@@ -191,6 +191,8 @@ static const struct conf_key capture_keys[] = {
 	COUNT("messages", capture.messages, 0, 1000000000000),
 	COUNT("per-session", capture.per_session, 0, 1000000000000),
 	DURATION("age", capture.age_ms, 0, 36500 * DAY),
+	DURATION("minutes", capture.minutes_ms, 0, 36500 * DAY),
+	DURATION("hours", capture.hours_ms, 0, 36500 * DAY),
 	SIZE("size", capture.size, 0, 1024 * 1024 * GIB),
 	CHOICE("redact", NULL, capture.redact, "no", "yes"),
 };

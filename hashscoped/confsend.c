@@ -124,6 +124,8 @@ send_capture(struct child *c, const struct config *conf, struct mbuf *body)
 	cc.per_session = conf->capture.per_session;
 	/* Less than a second is not "no bound". */
 	cc.age_s = (conf->capture.age_ms + 999) / 1000;
+	cc.minutes_s = (conf->capture.minutes_ms + 999) / 1000;
+	cc.hours_s = (conf->capture.hours_ms + 999) / 1000;
 	cc.size_bytes = conf->capture.size;
 	cc.reserve_bytes = RESERVE_BYTES;
 	cc.redact = conf->capture.redact;

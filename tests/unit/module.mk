@@ -12,12 +12,13 @@ test_grammar_SRCS := hashscopectl/grammar.c hashscopectl/time.c
 test_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c)
 test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
 test_store_SRCS := $(store_SRCS)
+test_rollup_SRCS := $(store_SRCS)
 test_select_SRCS := $(store_SRCS)
 # It starts the real process.
 test_query_SRCS := $(store_SRCS)
 $(B)/unit/test_query: $(B)/libexec/captured
 test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
-	$(patsubst %,captured/%.c,commit feed hold ingest map message migrate \
+	$(patsubst %,captured/%.c,account commit feed hold ingest map message migrate \
 	pair restore session setting share sql tap_in text worker alert watch \
 	watch_chain watch_pool watch_save watch_session watch_worker watching)
 test_capture_kill_SRCS := $(test_capture_SRCS)

@@ -28,6 +28,8 @@ fixture_init(struct fixture *f)
 	f->conf.messages = 1000000;
 	f->conf.per_session = 100000;
 	f->conf.age_s = 30 * 86400;
+	f->conf.minutes_s = 7 * 86400;
+	f->conf.hours_s = 400 * 86400;
 	f->conf.size_bytes = UINT64_C(2) << 30;
 	f->conf.reserve_bytes = 1024 * 1024;
 	f->conf.commit_rows = 2000;

@@ -466,6 +466,17 @@ test_older_store(void **state)
 		"ALTER TABLE sessions DROP COLUMN repeat",
 		"ALTER TABLE sessions DROP COLUMN auto_count",
 		"ALTER TABLE sessions DROP COLUMN auto_replay",
+		"ALTER TABLE sessions DROP COLUMN account",
+		"ALTER TABLE sessions DROP COLUMN rates",
+		"ALTER TABLE sessions DROP COLUMN workers",
+		"ALTER TABLE sessions DROP COLUMN extranonce1",
+		"ALTER TABLE sessions DROP COLUMN extranonce2_size",
+		"DROP TABLE roll_keys", "DROP TABLE minutes",
+		"DROP TABLE hours", "ALTER TABLE store DROP COLUMN roll_folded",
+		"ALTER TABLE store DROP COLUMN roll_next",
+		"ALTER TABLE store DROP COLUMN roll_began",
+		"ALTER TABLE store DROP COLUMN roll_minutes",
+		"ALTER TABLE store DROP COLUMN roll_hours",
 		"PRAGMA user_version=1" };
 	struct world *w = *state;
 	struct ingest in;
