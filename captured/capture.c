@@ -26,6 +26,7 @@
 #include "captured/feed.h"
 #include "captured/hold.h"
 #include "captured/ingest.h"
+#include "captured/share_news.h"
 #include "captured/tap_in.h"
 #include "captured/watching.h"
 #include "captured/worker.h"
@@ -185,6 +186,14 @@ on_alert(void *arg, const struct alert_rec *a)
 }
 
 static void
+on_share(void *arg, const struct share_rec *r)
+{
+	struct capture *c = arg;
+
+	feed_share(&c->feed, r);
+}
+
+static void
 on_reset(void *arg)
 {
 	struct capture *c = arg;
@@ -198,8 +207,12 @@ on_reset(void *arg)
 static void
 listen_to_ingest(struct capture *c)
 {
+	bool shares = (c->feed.topics & FEED_SHARES) != 0;
+
 	c->ingest.on_message = c->feed.topics & FEED_MESSAGES ? on_message :
 								NULL;
+	if (share_news_to(&c->ingest, shares ? on_share : NULL) == -1)
+		log_warnx("no memory for the feed of shares");
 }
 
 static void
@@ -240,6 +253,8 @@ on_stats(struct ipc *ipc, struct msg_in *m, void *arg)
 	stats_add(st, "feed.batches", c->feed.batches);
 	stats_add(st, "feed.messages", c->feed.messages);
 	stats_add(st, "feed.skipped", c->feed.skipped);
+	stats_add(st, "feed.shares_lost",
+	    c->ingest.news == NULL ? 0 : c->ingest.news->lost);
 	hold_stats(c->hold, st);
 	mbuf_init(&body);
 	stats_put(&body, st);

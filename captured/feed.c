@@ -15,6 +15,7 @@ feed_init(struct feed *f)
 {
 	memset(f, 0, sizeof(*f));
 	mbuf_init(&f->records);
+	mbuf_init(&f->shares);
 	mbuf_init(&f->out);
 }
 
@@ -22,6 +23,7 @@ void
 feed_free(struct feed *f)
 {
 	mbuf_free(&f->records);
+	mbuf_free(&f->shares);
 	mbuf_free(&f->out);
 }
 
@@ -30,6 +32,13 @@ begin(struct feed *f)
 {
 	mbuf_reset(&f->records);
 	f->head.count = 0;
+}
+
+static void
+begin_shares(struct feed *f)
+{
+	mbuf_reset(&f->shares);
+	f->nshares = 0;
 }
 
 static void
@@ -61,6 +70,8 @@ count_topics(struct feed *f)
 			f->topics |= f->sub[i].topics;
 	if (!(f->topics & FEED_MESSAGES))
 		begin(f);
+	if (!(f->topics & FEED_SHARES))
+		begin_shares(f);
 }
 
 int
@@ -108,6 +119,7 @@ feed_store(struct feed *f, const uint8_t id[16], uint64_t last)
 	memcpy(f->store_id, id, sizeof(f->store_id));
 	f->prev = last;
 	begin(f);
+	begin_shares(f);
 	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++)
 		if (f->sub[i].ipc != NULL)
 			say_hello(f, f->sub[i].ipc, 0, last, 0);
@@ -185,10 +197,48 @@ feed_alert(struct feed *f, const struct alert_rec *a)
 			(void)ipc_send(s->ipc, MSG_FEED_ALERT, 0, -1, &f->out);
 }
 
+/* --- shares --- */
+
+static void
+send_shares_to(struct feed *f, struct feed_sub *s, uint64_t committed)
+{
+	struct share_head h = { .committed = committed,
+		.skipped = s->shares_skipped,
+		.count = f->nshares };
+
+	memcpy(h.store_id, f->store_id, sizeof(h.store_id));
+	mbuf_reset(&f->out);
+	share_head_put(&f->out, &h);
+	msg_put_raw(&f->out, f->shares.data, f->shares.len);
+	if (ipc_queued(s->ipc) > FEED_QUEUE || f->shares.bad || f->out.bad ||
+	    ipc_send(s->ipc, MSG_FEED_SHARES, 0, -1, &f->out) == -1)
+		s->shares_skipped += f->nshares;
+}
+
+static void
+send_shares(struct feed *f, uint64_t committed)
+{
+	for (unsigned i = 0; i < FEED_SUBSCRIBERS; i++)
+		if (f->sub[i].ipc != NULL && f->sub[i].topics & FEED_SHARES)
+			send_shares_to(f, &f->sub[i], committed);
+	begin_shares(f);
+}
+
+void
+feed_share(struct feed *f, const struct share_rec *r)
+{
+	if (!(f->topics & FEED_SHARES))
+		return;
+	share_put(&f->shares, r);
+	f->nshares++;
+	if (f->shares.len >= FEED_BYTES)
+		send_shares(f, f->head.committed);
+}
+
 bool
 feed_waiting(const struct feed *f)
 {
-	return f->head.count > 0;
+	return f->head.count > 0 || f->nshares > 0;
 }
 
 /*
@@ -228,9 +278,11 @@ feed_flush(struct feed *f, uint64_t committed, uint64_t now)
 	f->head.committed = committed;
 	if (now - f->sent_ns < FEED_EVERY_NS)
 		return;
-	if (f->head.count > 0) {
+	if (feed_waiting(f))
 		f->sent_ns = now;
+	if (f->head.count > 0)
 		send_batch(f, committed);
-	}
+	if (f->nshares > 0)
+		send_shares(f, committed);
 	send_marks(f, committed);
 }

@@ -10,6 +10,7 @@
 #include "common/ipc.h"
 #include "common/record.h"
 #include "common/record_alert.h"
+#include "common/record_share.h"
 
 /* control, apid, replay, nostrd */
 #define FEED_SUBSCRIBERS 4
@@ -19,6 +20,7 @@ struct feed_sub {
 	uint32_t topics; /* FEED_* of common/record.h */
 	bool behind;     /* batches were skipped, and none sent since */
 	uint64_t told;   /* committed, as it was last told */
+	uint64_t shares_skipped;
 };
 
 struct feed {
@@ -27,6 +29,8 @@ struct feed {
 	uint32_t reset_told; /* roles that know what was given out in vain */
 	uint8_t store_id[16];
 	struct mbuf records; /* of the batch that is being built */
+	struct mbuf shares;  /* the same of shares */
+	uint32_t nshares;
 	struct mbuf out;
 	struct feed_head head;
 	uint64_t prev; /* position before the next message */
@@ -47,6 +51,7 @@ void feed_store(struct feed *, const uint8_t id[16], uint64_t last);
 void feed_message(struct feed *, const struct message_rec *);
 /* At once, to who wants alerts; all of them are in the store as well. */
 void feed_alert(struct feed *, const struct alert_rec *);
+void feed_share(struct feed *, const struct share_rec *);
 /* Sends what there is when it is time. */
 void feed_flush(struct feed *, uint64_t committed, uint64_t now_ns);
 /* Something waits to be sent. */

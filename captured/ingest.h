@@ -78,6 +78,8 @@ struct ingest {
 	    const struct message_rec *);
 	/* An alert began, or, with an end, ended: it is in the store. */
 	void (*on_alert)(void *, const struct alert_rec *);
+	/* Shares for viewers, see share_news.h; NULL: nobody wants them. */
+	struct share_news *news;
 	/* The store is another one. */
 	void (*on_reset)(void *);
 	void *arg;

@@ -108,6 +108,8 @@ static const char *const text[RD_MAX] = {
 	[RD_SHARES_SESSION_ASC] = SHARES_OF_SESSION,
 	[RD_SHARES_ODD] = SHARES_ODD " DESC",
 	[RD_SHARES_ODD_ASC] = SHARES_ODD,
+	[RD_SHARE_SESSION] =
+	    "SELECT uuid, broadcast, repeat FROM sessions WHERE sid=?",
 	[RD_SENT] = "SELECT fwd, body, raw FROM messages WHERE pos=?",
 	[RD_ANSWERED] = "SELECT fwd FROM messages WHERE pos=?",
 	[RD_WORKER] = WORKER_COLS "WHERE name=?",
@@ -467,25 +469,6 @@ reader_visible(struct reader *rd, uint64_t pos, uint64_t sid)
 		slot[1] = (uint64_t)floor;
 	}
 	return pos >= slot[1];
-}
-
-int
-reader_uuid(struct reader *rd, int64_t sid, uint8_t id[16])
-{
-	struct bind b;
-	struct col c;
-	int r;
-
-	memset(id, 0, 16);
-	rd_start(rd, RD_WHO, &b);
-	bind_int(&b, sid);
-	r = rd_step(rd, RD_WHO, &b);
-	if (r == 1) {
-		col_init(&c, b.q, 0);
-		col_fixed(&c, id, 16);
-	}
-	rd_reset(rd, RD_WHO);
-	return r == -1 ? -1 : 0;
 }
 
 struct jtree *

@@ -47,6 +47,7 @@ enum rd {
 	RD_SHARES_SESSION_ASC,
 	RD_SHARES_ODD,
 	RD_SHARES_ODD_ASC,
+	RD_SHARE_SESSION,
 	RD_SENT,
 	RD_ANSWERED,
 	RD_WORKER,
@@ -108,8 +109,6 @@ const char *reader_name(struct reader *, sqlite3_stmt *, int column);
  * is looked up by that statement. */
 int reader_raw(struct reader *, sqlite3_stmt *row, int body_column, enum rd,
     const uint8_t **raw, uint32_t *len);
-/* The session's UUID; zeroes when it is gone. */
-int reader_uuid(struct reader *, int64_t sid, uint8_t id[16]);
 /* Room for one; NULL without memory. */
 struct jtree *reader_tree(struct reader *);
 /* 1 visible, 0 not, -1 error. */

@@ -53,12 +53,29 @@ wanted_verdict(const struct query *q, struct reader *rd, sqlite3_stmt *row)
 	return v == AGREE_POOL_ACCEPTS_INVALID || v == AGREE_POOL_REJECTS_VALID;
 }
 
+/* 1 its session's shares are published, 0 not, -1 error. */
+static int
+is_published(struct reader *rd, uint64_t sid)
+{
+	struct bind b;
+	int r, on = 0;
+
+	rd_start(rd, RD_SHARE_SESSION, &b);
+	bind_int(&b, (int64_t)sid);
+	r = rd_step(rd, RD_SHARE_SESSION, &b);
+	if (r == 1)
+		on = sqlite3_column_int(b.q, 1) != 0;
+	rd_reset(rd, RD_SHARE_SESSION);
+	return r == -1 ? -1 : on;
+}
+
 /* 1 wanted, 0 not, -1 error. */
 static int
 wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 {
 	const struct query *q = &sel->q;
 	uint64_t sid = (uint64_t)sqlite3_column_int64(row, S_SESSION);
+	int r;
 
 	if (((q->flags & QF_SESSION) != 0 && sid != sel->sid) ||
 	    (q->worker[0] != '\0' &&
@@ -66,6 +83,8 @@ wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 	    !wanted_verdict(q, rd, row) ||
 	    !select_in_time(sel, rd, sel->at, sqlite3_column_int64(row, S_TS)))
 		return 0;
+	if ((q->flags & QF_BROADCAST) != 0 && (r = is_published(rd, sid)) != 1)
+		return r;
 	return reader_visible(rd, sel->at, sid);
 }
 
@@ -178,6 +197,27 @@ fill_verdict(struct share_rec *s, struct reader *rd, sqlite3_stmt *row)
 	    WORK_FORMULAS);
 	s->said = (uint8_t)(said >= 0 && said <= ANSWER_ODD ? said :
 							      ANSWER_NONE);
+}
+
+/* The session and what it says of its shares. */
+static int
+fill_session(struct share_rec *s, struct reader *rd, int64_t sid)
+{
+	struct bind b;
+	struct col c;
+	int r;
+
+	rd_start(rd, RD_SHARE_SESSION, &b);
+	bind_int(&b, sid);
+	r = rd_step(rd, RD_SHARE_SESSION, &b);
+	if (r == 1) {
+		col_init(&c, b.q, 0);
+		col_fixed(&c, s->session, sizeof(s->session));
+		set_flag(s, SF_BROADCAST, col_int(&c) != 0);
+		s->repeat = (uint32_t)col_int(&c);
+	}
+	rd_reset(rd, RD_SHARE_SESSION);
+	return r == -1 ? -1 : 0;
 }
 
 static int
@@ -294,8 +334,7 @@ share_fill(struct share_rec *s, struct reader *rd, sqlite3_stmt *row)
 	s->flags = SF_COMMITTED;
 	fill_verdict(s, rd, row);
 	fill_rest(s, row);
-	if (reader_uuid(rd, sqlite3_column_int64(row, S_SESSION), s->session) ==
-		-1 ||
+	if (fill_session(s, rd, sqlite3_column_int64(row, S_SESSION)) == -1 ||
 	    fill_worker(s, rd, sqlite3_column_int64(row, S_WORKER)) == -1)
 		return -1;
 	return fill_latency(s, rd);

@@ -7,6 +7,7 @@
 
 #include "captured/account.h"
 #include "captured/share.h"
+#include "captured/share_news.h"
 #include "captured/store_share.h"
 #include "captured/watching.h"
 
@@ -45,6 +46,7 @@ shares_open(struct ingest *in)
 void
 shares_close(struct ingest *in)
 {
+	share_news_free(in);
 	work_store_free(in->jobs);
 	free(in->tree);
 	mbuf_free(&in->verifier);
@@ -322,6 +324,7 @@ on_answer(struct ingest *in, struct session *s, const struct store_msg *m,
 	store_share_answered(in->store, request->pos, &a);
 	account_answer(in, s, &a);
 	watching_answer(in, s, m->pos, &p.brief, &a);
+	share_news_answered(in, request->pos, &a);
 	in->n.disputed += roll_is_dispute(a.judged.agreement);
 }
 
@@ -339,6 +342,7 @@ on_share(struct ingest *in, struct session *s, const struct store_msg *m,
 	if (store_share(in->store, m->pos, s->sid,
 		pool_name(s, pool, sizeof(pool)), p.who, sh) == 0)
 		pending_push(s, &p);
+	share_news_seen(in, s, m, sh);
 	watching_share(in, s, m->pos, sh);
 }
 

@@ -118,6 +118,7 @@ enum role {
 	X(FEED_HELLO,    R_CAPTURE,   R_VIEWER | R_CTL, 64,      0) \
 	X(FEED_BATCH,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(512),   0) \
+	X(FEED_SHARES,   R_CAPTURE,   R_VIEWER,  MSG_KIB(128),   0) \
 	X(FEED_RESET,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, 8, 0) \
 	X(FEED_ALERT,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(4),     0) \

@@ -11,7 +11,8 @@
 #define QF_KNOWN                                                      \
 	(QF_DIR | QF_SESSION | QF_ERRORS_PARSE | QF_ERRORS_POOL |     \
 	    QF_NO_RESPONSES | QF_WITH_RESPONSE | QF_LIVE | QF_ENDED | \
-	    QF_ASCENDING | QF_EXPLAIN | QF_VERIFY | QF_DISPUTED)
+	    QF_ASCENDING | QF_EXPLAIN | QF_VERIFY | QF_DISPUTED |     \
+	    QF_BROADCAST)
 /* Nobody can mean more: verdicts are fewer than 16, the pool's than 8. */
 #define VERDICTS_KNOWN   0x1ffu
 #define SAID_KNOWN       0x0fu

@@ -181,6 +181,7 @@ enum query_kind {
 #define QF_EXPLAIN       0x200u /* messages: explained, with their fields */
 #define QF_VERIFY        0x400u /* one share: verified again, step by step */
 #define QF_DISPUTED      0x800u /* shares: that the pool judged wrongly */
+#define QF_BROADCAST     0x1000u /* shares: of sessions that publish theirs */
 
 struct query {
 	uint8_t kind;
@@ -227,6 +228,7 @@ void query_end_get(struct mcur *, struct query_end *);
 #define FEED_MESSAGES 0x1u /* batches of messages */
 #define FEED_MARKS    0x2u /* how far the store is, when that changes */
 #define FEED_ALERTS   0x4u /* each that begins or ends: FEED_ALERT */
+#define FEED_SHARES   0x8u /* shares as they are judged, and as answered */
 
 /*
  * Head of a FEED_BATCH; count message_rec follow.  With none, for who was

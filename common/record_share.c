@@ -7,7 +7,7 @@
 
 #define SF_KNOWN                                                          \
 	(SF_FIRM | SF_BLOCK | SF_HASHED | SF_BITS | SF_NTIME | SF_NONCE | \
-	    SF_CODE | SF_COMMITTED)
+	    SF_CODE | SF_COMMITTED | SF_BROADCAST)
 #define FORMULAS_KNOWN ((1u << WORK_FORMULAS) - 1)
 #define PASSED_KNOWN   (VERIFY_BY_JOB | VERIFY_BY_PRESENT | VERIFY_BY_PREVIOUS)
 
@@ -115,6 +115,7 @@ put_numbers(struct mbuf *b, const struct share_rec *s)
 	msg_put_i64(b, s->late_us);
 	msg_put_i64(b, s->job_age_us);
 	msg_put_i64(b, s->code);
+	msg_put_u32(b, s->repeat);
 	msg_put_i64(b, s->latency_us);
 	msg_put_i64(b, s->own_us);
 	msg_put_i64(b, s->tcp_miner_us);
@@ -138,6 +139,7 @@ get_numbers(struct mcur *c, struct share_rec *s)
 	s->late_us = msg_get_i64(c);
 	s->job_age_us = msg_get_i64(c);
 	s->code = msg_get_i64(c);
+	s->repeat = msg_get_u32(c);
 	s->latency_us = msg_get_i64(c);
 	s->own_us = msg_get_i64(c);
 	s->tcp_miner_us = msg_get_i64(c);
@@ -182,6 +184,25 @@ share_get(struct mcur *c, struct share_rec *s)
 	msg_get_str(c, s->job_id, sizeof(s->job_id));
 	msg_get_str(c, s->error, sizeof(s->error));
 	s->verification = get_maybe(c, &s->verification_len, MSG_RECORD_MAX);
+}
+
+void
+share_head_put(struct mbuf *b, const struct share_head *h)
+{
+	msg_put_raw(b, h->store_id, sizeof(h->store_id));
+	msg_put_u64(b, h->committed);
+	msg_put_u64(b, h->skipped);
+	msg_put_u32(b, h->count);
+}
+
+void
+share_head_get(struct mcur *c, struct share_head *h)
+{
+	memset(h, 0, sizeof(*h));
+	msg_get_raw(c, h->store_id, sizeof(h->store_id));
+	h->committed = msg_get_u64(c);
+	h->skipped = msg_get_u64(c);
+	h->count = msg_get_u32(c);
 }
 
 /* --- workers --- */

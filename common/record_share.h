@@ -23,6 +23,7 @@
 #define SF_NONCE     0x020u
 #define SF_CODE      0x040u /* the pool's error has a number */
 #define SF_COMMITTED 0x080u /* in the store, not only seen */
+#define SF_BROADCAST 0x100u /* its session's shares are published */
 
 struct share_rec {
 	uint64_t pos;    /* of its submit: its id */
@@ -48,6 +49,7 @@ struct share_rec {
 	int64_t late_us;    /* since its job was withdrawn; 0 not */
 	int64_t job_age_us; /* since its job was sent */
 	int64_t code;
+	uint32_t repeat; /* how often agents are to submit it */
 	/* From the submit's first sight to its answer's, and its parts; -1 not
 	 * known.  pool_us has the network's as well while tcp_pool_us is not
 	 * known. */
@@ -126,5 +128,20 @@ struct job_rec {
 void job_put(struct mbuf *, const struct job_rec *);
 /* coinb1 and coinb2 point into the body. */
 void job_get(struct mcur *, struct job_rec *);
+
+/*
+ * Head of a FEED_SHARES; count share_rec follow: each when it was verified,
+ * and once more when the pool's answer is known.  Nothing is sent again: who
+ * was left out, or finds a hole, asks the store.
+ */
+struct share_head {
+	uint8_t store_id[16];
+	uint64_t committed; /* the store has everything up to here */
+	uint64_t skipped;   /* in all, so far, for this subscriber */
+	uint32_t count;
+};
+
+void share_head_put(struct mbuf *, const struct share_head *);
+void share_head_get(struct mcur *, struct share_head *);
 
 #endif

@@ -19,7 +19,7 @@ test_query_SRCS := $(store_SRCS)
 $(B)/unit/test_query: $(B)/libexec/captured
 test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	$(patsubst %,captured/%.c,account commit feed hold ingest map message migrate \
-	pair restore session setting share sql tap_in text worker alert watch \
+	pair restore session setting share share_news sql tap_in text worker alert watch \
 	watch_chain watch_pool watch_save watch_session watch_worker watching)
 test_capture_kill_SRCS := $(test_capture_SRCS)
 test_capture_share_SRCS := $(test_capture_SRCS) tests/unit/verifylib.c

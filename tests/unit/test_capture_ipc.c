@@ -32,6 +32,7 @@ struct other {
 	uint64_t seq; /* of the last RESUME or ACK */
 	struct feed_head head[16];
 	unsigned nheads;
+	uint64_t shares, shares_skipped;
 	uint64_t reset_to, hello_last;
 	bool ended;
 };
@@ -80,6 +81,16 @@ take_feed(struct ipc *ipc, struct msg_in *m, void *arg)
 		msg_get_u64(&m->cur);
 	} else if (m->type == MSG_FEED_RESET) {
 		o->reset_to = msg_get_u64(&m->cur);
+	} else if (m->type == MSG_FEED_SHARES) {
+		struct share_head h;
+		struct share_rec s;
+
+		share_head_get(&m->cur, &h);
+		for (uint32_t i = 0; i < h.count; i++)
+			share_get(&m->cur, &s);
+		o->shares += h.count;
+		o->shares_skipped = h.skipped;
+		assert_int_equal(h.committed, 77);
 	} else {
 		assert_true(o->nheads < 16);
 		feed_head_get(&m->cur, &o->head[o->nheads]);
@@ -112,6 +123,7 @@ static const struct ipc_handler other_handlers[] = {
 	{ MSG_TAP_ACK, take_seq },
 	{ MSG_FEED_HELLO, take_feed },
 	{ MSG_FEED_BATCH, take_feed },
+	{ MSG_FEED_SHARES, take_feed },
 	{ MSG_FEED_RESET, take_feed },
 	{ MSG_HOLD, take_any },
 	{ MSG_GO, take_any },
@@ -405,6 +417,44 @@ test_feed_full(void **state)
 	assert_true(w->viewer.head[0].prev > 100 + w->feed.batches);
 }
 
+/* Only who asked for shares gets them; and is told how many it missed. */
+static void
+test_feed_shares(void **state)
+{
+	static const uint8_t id[16] = { 1 };
+	struct world *w = *state;
+	struct share_rec s = { .pos = 101, .formula = WORK_FORMULAS };
+	unsigned sent = 0;
+
+	feed_store(&w->feed, id, 100);
+	subscribe(w);
+	feed_share(&w->feed, &s);
+	assert_false(feed_waiting(&w->feed));
+	assert_int_equal(feed_subscribe(&w->feed, w->to_viewer, 6, FEED_SHARES,
+			     100, 77, 80),
+	    0);
+	feed_share(&w->feed, &s);
+	assert_true(feed_waiting(&w->feed));
+	feed_flush(&w->feed, 77, clock_ns());
+	assert_false(feed_waiting(&w->feed));
+	UNTIL(w, w->viewer.shares == 1);
+	assert_int_equal(w->viewer.shares_skipped, 0);
+	while (w->feed.sub[0].shares_skipped == 0) {
+		feed_share(&w->feed, &s);
+		assert_true(++sent < 100000);
+	}
+	assert_true(ipc_queued(w->to_viewer) < 2u << 20);
+	UNTIL(w, ipc_queued(w->to_viewer) == 0);
+	feed_flush(&w->feed, 77, w->feed.sent_ns + UINT64_C(10000000));
+	feed_share(&w->feed, &s);
+	feed_flush(&w->feed, 77, w->feed.sent_ns + UINT64_C(10000000));
+	UNTIL(w, w->viewer.shares_skipped > 0);
+	UNTIL(w, w->viewer.shares + w->viewer.shares_skipped == sent + 2);
+	feed_unsubscribe(&w->feed, w->to_viewer);
+	feed_share(&w->feed, &s);
+	assert_false(feed_waiting(&w->feed));
+}
+
 /* --- HOLD --- */
 
 /* A commit makes the WAL larger than this. */
@@ -495,6 +545,7 @@ main(void)
 		T(test_drain),
 		T(test_feed),
 		T(test_feed_full),
+		T(test_feed_shares),
 		T(test_hold),
 		T(test_hold_restart),
 	};

@@ -31,7 +31,8 @@ fill_share(struct share_rec *s)
 	memset(s->session, 0xab, sizeof(s->session));
 	s->ts_us = 1795262400123456;
 	s->flags = SF_FIRM | SF_BLOCK | SF_HASHED | SF_BITS | SF_NTIME |
-	    SF_NONCE | SF_CODE | SF_COMMITTED;
+	    SF_NONCE | SF_CODE | SF_COMMITTED | SF_BROADCAST;
+	s->repeat = 1000;
 	s->verdict = VERDICTS - 1;
 	s->cause = CAUSE_STALE;
 	s->said = ANSWER_ODD;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "captured/select.h"
+#include "captured/share_news.h"
 #include "tests/unit/capture_util.h"
 #include "tests/unit/verifylib.h"
 
@@ -41,6 +42,8 @@ struct world {
 	size_t nrec;
 	struct reader *rd;
 	struct got_rows all, got;
+	struct share_rec news[2 * ROWS_MAX]; /* as the feed tells them */
+	unsigned nnews;
 };
 
 static int
@@ -165,6 +168,15 @@ play_faults(struct world *w)
 	say(w, off, false, SUBMIT("4", "bad", "01020304", "6b016b19"));
 }
 
+static void
+on_news(void *arg, const struct share_rec *s)
+{
+	struct world *w = arg;
+
+	assert_true(w->nnews < 2 * ROWS_MAX);
+	w->news[w->nnews++] = *s;
+}
+
 static int
 setup(void **state)
 {
@@ -182,6 +194,8 @@ setup(void **state)
 	play_faults(w);
 	assert_int_equal(ingest_open(&in, &w->conf, err, sizeof(err)), 0);
 	(void)ingest_hello(&in, epoch, TEST_OFFSET);
+	in.arg = w;
+	assert_int_equal(share_news_to(&in, on_news), 0);
 	for (size_t i = 0; i < w->r.n; i++) {
 		assert_int_equal(ring_give(&w->r, i, i + 1, &in), 0);
 		if (i % 50 == 49)
@@ -316,6 +330,56 @@ test_all(void **state)
 	vl_free(&l[1]);
 }
 
+static const struct share_rec *
+find(const struct world *w, uint64_t pos)
+{
+	for (unsigned i = 0; i < w->all.n; i++)
+		if (w->all.share[i].pos == pos)
+			return &w->all.share[i];
+	fail_msg("share %u is not stored", (unsigned)pos);
+	return NULL;
+}
+
+static bool
+near(int64_t a, int64_t b)
+{
+	return a >= b - 1 && a <= b + 1;
+}
+
+/* Viewers are told of each as it comes and as it is answered: the same. */
+static void
+test_news(void **state)
+{
+	struct world *w = *state;
+	unsigned seen = 0, answered = 0;
+
+	for (unsigned i = 0; i < w->nnews; i++) {
+		struct share_rec n = w->news[i];
+		struct share_rec s = *find(w, n.pos);
+
+		if (n.answer == 0) {
+			seen++;
+			assert_int_equal(n.said, ANSWER_NONE);
+			assert_int_equal(n.agreement, AGREE_UNANSWERED);
+			assert_int_equal(n.latency_us, -1);
+			assert_int_equal(n.verdict, s.verdict);
+			continue;
+		}
+		answered++;
+		assert_true(near(n.own_us, s.own_us));
+		assert_true(near(n.pool_us, s.pool_us));
+		if (!(s.flags & SF_HASHED))
+			continue;
+		s.own_us = n.own_us;
+		s.pool_us = n.pool_us;
+		s.flags &= ~SF_COMMITTED;
+		s.job = 0;
+		assert_memory_equal(&n, &s, sizeof(s));
+	}
+	assert_int_equal(seen, SHARES + 3);
+	assert_int_equal(answered, SHARES + 2);
+}
+
 /* What no header was made of is told as it was sent. */
 static void
 test_as_sent(void **state)
@@ -379,6 +443,14 @@ test_filters(void **state)
 	assert_true(a > 0 && b > 0);
 	assert_int_equal(a + b, SHARES + 3);
 	assert_true(check(w, &(struct query){ .since_us = mid }, 2) > 0);
+	/* Nobody has said that shares are to be published. */
+	w->got.stop_every = 0;
+	ask(w->rd,
+	    &(struct query){ .kind = Q_SHARES,
+		.limit = 1000,
+		.flags = QF_BROADCAST | QF_ASCENDING },
+	    &w->got);
+	assert_int_equal(w->got.n, 0);
 	(void)check(w, &(struct query){ .flags = QF_ASCENDING }, 2);
 	(void)check(w, &(struct query){ .flags = QF_ASCENDING | QF_DISPUTED },
 	    0);
@@ -620,6 +692,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_news),
 		cmocka_unit_test(test_as_sent),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_worker_filter),
