@@ -163,7 +163,12 @@ sandbox_describe(const struct sandbox *sb, char *buf, size_t len)
 		    sb->paths[i].rights & SB_PATH_READ ? "r" : "",
 		    sb->paths[i].rights & SB_PATH_WRITE ? "w" : "",
 		    sb->paths[i].rights & SB_PATH_READDIR ? "l" : "");
-	append(buf, len, &used, sb->npaths == 0 ? "; no files" : "");
+	if (sb->dir_fd > 0)
+		append(buf, len, &used, "; a directory:%s%s",
+		    sb->dir_rights & SB_PATH_READ ? "r" : "",
+		    sb->dir_rights & SB_PATH_WRITE ? "w" : "");
+	else if (sb->npaths == 0)
+		append(buf, len, &used, "; no files");
 	if (sb->nofile != 0)
 		append(buf, len, &used, "; %lu descriptors", sb->nofile);
 	if (sb->memory != 0)

@@ -11,6 +11,9 @@
  *			READ|WRITE|READDIR
  *	query		STDIO PASSFD RPATH, the state directory READ
  *	control		STDIO ACCEPT PASSFD
+ *	auth		STDIO PASSFD RPATH WPATH CPATH, its directory
+ *			READ|WRITE, by descriptor
+ *	password	STDIO PASSFD
  *	resolver	STDIO DNS, SANDBOX_DNS_PATHS
  *	signer, replay	STDIO (PASSFD when given peers later)
  *
@@ -96,6 +99,8 @@ struct sandbox {
 	unsigned promises; /* SB_* */
 	const struct sandbox_path *paths;
 	size_t npaths;
+	int dir_fd; /* a directory that is open already; 0: none */
+	unsigned dir_rights;
 	unsigned long nofile; /* descriptors, capped at the hard limit;
 				 0 leaves the limit */
 	size_t memory; /* bytes of private writable memory (RLIMIT_DATA), not

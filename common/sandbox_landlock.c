@@ -89,12 +89,12 @@ fill_attr(struct ruleset_attr *a, int abi, unsigned promises)
 }
 
 static uint64_t
-path_access(const struct sandbox_path *p, uint64_t handled, int is_dir)
+path_access(unsigned rights, uint64_t handled, int is_dir)
 {
 	uint64_t fs = 0;
 
 	for (size_t i = 0; i < NELEM(path_rights); i++)
-		if (p->rights & path_rights[i].right)
+		if (rights & path_rights[i].right)
 			fs |= path_rights[i].fs;
 	if (!is_dir)
 		fs &= FS_OF_FILES;
@@ -102,24 +102,30 @@ path_access(const struct sandbox_path *p, uint64_t handled, int is_dir)
 }
 
 static int
+add_fd(int ruleset, int fd, unsigned rights, uint64_t handled)
+{
+	struct landlock_path_beneath_attr rule = { .parent_fd = fd };
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return -1;
+	rule.allowed_access = path_access(rights, handled, S_ISDIR(st.st_mode));
+	return (int)syscall(SYS_landlock_add_rule, ruleset,
+	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+static int
 add_path(int ruleset, const struct sandbox_path *p, uint64_t handled)
 {
-	struct landlock_path_beneath_attr rule = { 0 };
-	struct stat st;
-	int rc = -1, e;
+	int fd, rc, e;
 
-	rule.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
-	if (rule.parent_fd == -1)
+	fd = open(p->path, O_PATH | O_CLOEXEC);
+	if (fd == -1)
 		return errno == ENOENT && (p->rights & SB_PATH_OPTIONAL) ? 0 :
 									   -1;
-	if (fstat(rule.parent_fd, &st) == 0) {
-		rule.allowed_access = path_access(p, handled,
-		    S_ISDIR(st.st_mode));
-		rc = (int)syscall(SYS_landlock_add_rule, ruleset,
-		    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-	}
+	rc = add_fd(ruleset, fd, p->rights, handled);
 	e = errno;
-	close(rule.parent_fd);
+	close(fd);
 	errno = e;
 	return rc;
 }
@@ -132,6 +138,10 @@ add_paths(int ruleset, const struct sandbox *sb, uint64_t handled, char *err,
 		if (add_path(ruleset, &sb->paths[i], handled) == -1)
 			return sandbox_fail(err, errlen, "Landlock: %s: %s",
 			    sb->paths[i].path, strerror(errno));
+	if (sb->dir_fd > 0 &&
+	    add_fd(ruleset, sb->dir_fd, sb->dir_rights, handled) == -1)
+		return sandbox_fail(err, errlen, "Landlock: a directory: %s",
+		    strerror(errno));
 #ifdef HS_SAN
 	static const struct sandbox_path san[] = {
 		{ "/proc", SB_PATH_READ | SB_PATH_READDIR | SB_PATH_OPTIONAL },
