@@ -7,6 +7,9 @@
  *	apid, control  --ACT-->  auth  --DO-->  supervisor, captured, replay
  *	               <-ACTED-         <-DONE-
  *
+ * The act stands in the audit log before DO goes out, its outcome before
+ * ACTED does; where it cannot be written nothing is done, and that is a 503.
+ *
  * Reading users, tokens and the audit log goes the same way, since only auth
  * has them.
  */
@@ -39,10 +42,11 @@ enum act_credential {
 	ACT_UID     /* from control: the uid of who runs hashscopectl */
 };
 
-#define ACT_SECRET   96  /* bytes of a cookie or token, with NUL */
-#define ACT_NAME     64  /* of a user or a token, with NUL */
-#define ACT_PEER     64  /* "ip:port", or "hashscopectl", with NUL */
-#define ACT_WORKER   129 /* as in session_rec */
+#define ACT_SECRET   96   /* bytes of a cookie or token, with NUL */
+#define ACT_NAME     64   /* of a user or a token, with NUL */
+#define ACT_PEER     64   /* "ip:port", or "hashscopectl", with NUL */
+#define ACT_WORKER   129  /* as in session_rec */
+#define ACT_DETAIL   1024 /* of what was answered, with NUL */
 #define ACT_TEXT_MAX 65536u
 
 struct act_who {
@@ -77,7 +81,7 @@ struct act_who {
 	X(RELOAD,             "reload",              SUPERVISOR, ADMIN,    true) \
 	/* n: 1 verbose */ \
 	X(LOG_LEVEL,          "log-level",           SUPERVISOR, ADMIN,    true) \
-	/* n: ms, 0 as configured */ \
+	/* n: ms, UINT32_MAX as configured */ \
 	X(DRAIN,              "drain",               SUPERVISOR, ADMIN,    true) \
 	/* name; role; text: the password */ \
 	X(USER_ADD,           "user-add",            AUTH,       ADMIN,    true) \
@@ -140,8 +144,8 @@ void act_get(struct mcur *, struct act *);
  */
 struct act_done {
 	uint16_t status;
-	char detail[512];   /* why not; "" when status is 200 */
-	const char *result; /* JSON, one value; "" none; into the body */
+	char detail[ACT_DETAIL]; /* why not; with 200 a word for people, "" */
+	const char *result;      /* JSON, one value; "" none; into the body */
 	uint32_t result_len;
 };
 #define ACT_RESULT_MAX (256u * 1024u)

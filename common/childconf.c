@@ -204,3 +204,28 @@ bad:
 	memset(k, 0, sizeof(*k));
 	c->bad = true;
 }
+
+void
+auth_conf_put(struct mbuf *b, const struct auth_conf *a)
+{
+	msg_put_u8(b, a->open);
+	msg_put_u8(b, a->print_url);
+	msg_put_u32(b, a->idle_s);
+	msg_put_u32(b, a->age_s);
+	msg_put_u64(b, a->audit_bytes);
+	msg_put_u32(b, a->owner_uid);
+	msg_put_str(b, a->console);
+}
+
+void
+auth_conf_get(struct mcur *c, struct auth_conf *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->open = msg_get_bool(c);
+	a->print_url = msg_get_bool(c);
+	a->idle_s = msg_get_u32(c);
+	a->age_s = msg_get_u32(c);
+	a->audit_bytes = msg_get_u64(c);
+	a->owner_uid = msg_get_u32(c);
+	msg_get_str(c, a->console, sizeof(a->console));
+}

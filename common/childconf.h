@@ -91,6 +91,20 @@ struct control_conf {
 	int64_t started_us; /* real time, µs since 1970 */
 };
 
+#define AUTH_URL 96
+
+/* CONF_AUTH; fd is auth's directory, or none at a reload. */
+struct auth_conf {
+	bool open;      /* auth none: whoever comes is an admin */
+	bool print_url; /* run by hand: a URL to log in is printed at start */
+	uint32_t idle_s, age_s; /* of the console's sessions */
+	uint64_t audit_bytes;   /* of a file, until the next is begun */
+	uint32_t owner_uid;     /* who started HashScope */
+	char console[AUTH_URL]; /* URL; "" while there is none */
+};
+
+void auth_conf_put(struct mbuf *, const struct auth_conf *);
+void auth_conf_get(struct mcur *, struct auth_conf *);
 void control_conf_put(struct mbuf *, const struct control_conf *);
 void control_conf_get(struct mcur *, struct control_conf *);
 void relay_conf_put(struct mbuf *, const struct relay_conf *);

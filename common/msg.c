@@ -26,6 +26,7 @@ static const char *const role_names[ROLE_MAX] = {
 	[ROLE_REPLAY] = "replay",
 	[ROLE_NOSTR] = "nostrd",
 	[ROLE_SIGNER] = "signer",
+	[ROLE_PASSWORD] = "password",
 	[ROLE_CTL] = "hashscopectl",
 };
 

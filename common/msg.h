@@ -31,33 +31,35 @@ enum role {
 	ROLE_CAPTURE,
 	ROLE_QUERY_PAGE,
 	ROLE_QUERY_SEARCH,
-	ROLE_AUTH,   /* users, tokens; the only way to act */
+	ROLE_AUTH, /* users, tokens; the only way to act */
 	ROLE_API,
 	ROLE_REPLAY, /* submits captured shares again */
 	ROLE_NOSTR,
-	ROLE_SIGNER, /* holds nostrd's key */
-	ROLE_CTL,    /* hashscopectl, on the control socket */
+	ROLE_SIGNER,   /* holds nostrd's key */
+	ROLE_PASSWORD, /* checks passwords for auth */
+	ROLE_CTL,      /* hashscopectl, on the control socket */
 	ROLE_MAX
 };
 
 /* One bit a role, for the masks in the list below. */
-#define R_SUP          (1u << ROLE_SUPERVISOR)
-#define R_CONTROL      (1u << ROLE_CONTROL)
-#define R_RESOLVER     (1u << ROLE_RESOLVER)
-#define R_RELAY        (1u << ROLE_RELAY)
-#define R_CAPTURE      (1u << ROLE_CAPTURE)
-#define R_QUERY        ((1u << ROLE_QUERY_PAGE) | (1u << ROLE_QUERY_SEARCH))
-#define R_AUTH         (1u << ROLE_AUTH)
-#define R_API          (1u << ROLE_API)
-#define R_REPLAY       (1u << ROLE_REPLAY)
-#define R_NOSTR        (1u << ROLE_NOSTR)
-#define R_SIGNER       (1u << ROLE_SIGNER)
-#define R_CTL          (1u << ROLE_CTL)
+#define R_SUP      (1u << ROLE_SUPERVISOR)
+#define R_CONTROL  (1u << ROLE_CONTROL)
+#define R_RESOLVER (1u << ROLE_RESOLVER)
+#define R_RELAY    (1u << ROLE_RELAY)
+#define R_CAPTURE  (1u << ROLE_CAPTURE)
+#define R_QUERY    ((1u << ROLE_QUERY_PAGE) | (1u << ROLE_QUERY_SEARCH))
+#define R_AUTH     (1u << ROLE_AUTH)
+#define R_API      (1u << ROLE_API)
+#define R_REPLAY   (1u << ROLE_REPLAY)
+#define R_NOSTR    (1u << ROLE_NOSTR)
+#define R_SIGNER   (1u << ROLE_SIGNER)
+#define R_PASSWORD (1u << ROLE_PASSWORD)
+#define R_CTL      (1u << ROLE_CTL)
 /* Who looks at what is captured. */
-#define R_VIEWER       (R_CONTROL | R_API | R_REPLAY | R_NOSTR)
-#define R_CHILD                                                       \
+#define R_VIEWER   (R_CONTROL | R_API | R_REPLAY | R_NOSTR)
+#define R_CHILD                                                            \
 	(R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY | R_AUTH | \
-	    R_API | R_REPLAY | R_NOSTR | R_SIGNER)
+	    R_API | R_REPLAY | R_NOSTR | R_SIGNER | R_PASSWORD)
 
 #define MSG_KIB(n)     ((n)*1024u)
 /* The largest body of a message; a longer one travels in fragments. */
@@ -91,6 +93,7 @@ enum role {
 	X(CONF_API_CORS, R_SUP,       R_API,     512,            0) \
 	X(CONF_BROADCAST, R_SUP,      R_CAPTURE, MSG_KIB(1),     0) \
 	X(CONF_REPLAY,   R_SUP,       R_REPLAY,  MSG_KIB(1),     0) \
+	X(CONF_AUTH,     R_SUP,       R_AUTH,    MSG_KIB(1),     1) \
 	X(CONF_END,      R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_PREPARED, R_CHILD,     R_SUP,     MSG_KIB(1),     0) \
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
@@ -149,12 +152,8 @@ enum role {
 	X(CTL_WELCOME,   R_CONTROL,   R_CTL,     MSG_KIB(1),     0) \
 	X(REQ_PROCESSES, R_CTL | R_CONTROL | R_API, R_CONTROL | R_SUP, 0, 0) \
 	X(REQ_CONFIG,    R_CTL | R_CONTROL | R_API, R_CONTROL | R_SUP, 0, 0) \
-	X(REQ_RELOAD,    R_CTL | R_CONTROL, R_CONTROL | R_SUP, 0, 0) \
-	X(REQ_LOG_LEVEL, R_CTL | R_CONTROL, R_CONTROL | R_SUP, 1, 0) \
-	X(REQ_DRAIN,     R_CTL | R_CONTROL | R_SUP, \
-			 R_CONTROL | R_SUP | R_RELAY, 4,         0) \
-	X(REQ_DISCONNECT, R_CTL | R_CONTROL | R_SUP, \
-			 R_CONTROL | R_SUP | R_RELAY, 16,        0) \
+	X(REQ_DRAIN,     R_SUP,       R_RELAY,   4,              0) \
+	X(REQ_DISCONNECT, R_SUP,      R_RELAY,   16,             0) \
 	X(REQ_RELAY_STATS, R_CTL | R_CONTROL | R_API | R_SUP, \
 			 R_CONTROL | R_SUP | R_RELAY, 0,         0) \
 	X(REQ_CAPTURE_STATS, R_CTL | R_VIEWER, R_CONTROL | R_CAPTURE, 0, 0) \
@@ -182,6 +181,12 @@ enum role {
 	X(LOGOUT,        R_API,       R_AUTH,    512,            0) \
 	X(IDENTITY,      R_AUTH,      R_API,     512,            0) \
 	X(FORGET,        R_AUTH,      R_API,     0,              0) \
+	/* what auth has done for it */ \
+	X(AUDIT_FILE,    R_SUP,       R_AUTH,    1,              1) \
+	X(AUDIT_FULL,    R_AUTH,      R_SUP,     0,              0) \
+	X(LOGIN_CODE,    R_AUTH,      R_SUP,     256,            0) \
+	X(HASH,          R_AUTH,      R_PASSWORD, MSG_KIB(1),    0) \
+	X(HASHED,        R_PASSWORD,  R_AUTH,    512,            0) \
 	X(REPLY,         R_SUP | R_RELAY | R_CAPTURE | R_CONTROL, \
 			 R_SUP | R_CONTROL | R_CTL | R_API, MSG_KIB(1), 0)
 /* clang-format on */

@@ -28,6 +28,16 @@ static int (*const commands[CMD_MAX])(struct ctl *) = {
 	[CMD_RELOAD] = act_reload,
 	[CMD_LOG] = act_log,
 	[CMD_VERIFY] = verify,
+	[CMD_AUDIT] = show_audit,
+	[CMD_LOGIN_URL] = login_url,
+	[CMD_USER_ADD] = user_add,
+	[CMD_USER_REMOVE] = user_remove,
+	[CMD_USER_PASSWORD] = user_password,
+	[CMD_USER_ROLE] = user_role,
+	[CMD_USER_LIST] = user_list,
+	[CMD_TOKEN_CREATE] = token_create,
+	[CMD_TOKEN_REVOKE] = token_revoke,
+	[CMD_TOKEN_LIST] = token_list,
 };
 
 int

@@ -4,6 +4,7 @@
 #ifndef HASHSCOPECTL_CTL_H
 #define HASHSCOPECTL_CTL_H
 
+#include "common/act.h"
 #include "hashscopectl/client.h"
 #include "hashscopectl/grammar.h"
 #include "hashscopectl/output.h"
@@ -57,6 +58,13 @@ int ctl_find_session(struct ctl *, uint8_t id[16]);
  */
 bool ctl_next_page(struct query *, const struct rows *,
     const struct query_end *, uint64_t last);
+/*
+ * Has an act done.  An exit code: what went wrong is said, and with EXIT_OK
+ * *done is the answer, valid until the next message.
+ */
+int ctl_act(struct ctl *, const struct act *, struct act_done *done);
+/* The same, and says that it was done. */
+int ctl_act_say(struct ctl *, const struct act *);
 
 /* Commands: exit codes. */
 int show_summary(struct ctl *);
@@ -76,6 +84,16 @@ int act_disconnect(struct ctl *);
 int act_drain(struct ctl *);
 int act_reload(struct ctl *);
 int act_log(struct ctl *);
+int show_audit(struct ctl *);
+int login_url(struct ctl *);
+int user_add(struct ctl *);
+int user_remove(struct ctl *);
+int user_password(struct ctl *);
+int user_role(struct ctl *);
+int user_list(struct ctl *);
+int token_create(struct ctl *);
+int token_revoke(struct ctl *);
+int token_list(struct ctl *);
 /* Without HashScope. */
 int verify(struct ctl *);
 

@@ -3,71 +3,12 @@
  * follows it, what it sets, and the place behind it.  Filters lead back to
  * their own place: so they come in any order.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/act.h"
 #include "common/verify.h"
-#include "hashscopectl/grammar.h"
-
-enum arg {
-	ARG_NONE,
-	ARG_SESSION,
-	ARG_NUMBER,
-	ARG_NUMBER0,
-	ARG_SECONDS,
-	ARG_LIMIT,
-	ARG_WORD,
-	ARG_TEXT,
-	ARG_TIME,
-	ARG_FILE,
-	ARG_SHARE,
-	ARG_SHARE0,
-	ARG_JOB,
-	ARG_WORKER,
-	ARG_POOL,
-	ARG_MAX
-};
-
-enum set {
-	SET_NOTHING,
-	SET_ACTION,
-	SET_SESSION,
-	SET_DIR,
-	SET_FLAG,
-	SET_METHOD,
-	SET_TEXT,
-	SET_SINCE,
-	SET_UNTIL,
-	SET_BEFORE,
-	SET_AFTER,
-	SET_POS,
-	SET_LIMIT,
-	SET_SECONDS,
-	SET_VERBOSE,
-	SET_FILE,
-	SET_DISPUTED,
-	SET_WORKER,
-	SET_POOL,
-	SET_VERDICT,
-	SET_SAID
-};
-
-struct word {
-	const char *word; /* NULL: the argument alone */
-	enum arg arg;
-	enum set set;
-	unsigned value;
-	const struct place *next; /* NULL: the end */
-	const char *help;
-};
-
-struct place {
-	const struct word *words; /* ends with help NULL */
-	const struct place *also; /* said here as well */
-	bool may_end;
-};
+#include "hashscopectl/grammar_int.h"
 
 static const char *const arg_names[ARG_MAX] = {
 	[ARG_NONE] = "",
@@ -85,6 +26,9 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_JOB] = "ID",
 	[ARG_WORKER] = "NAME",
 	[ARG_POOL] = "HOST",
+	[ARG_USER] = "NAME",
+	[ARG_AGE] = "TIME",
+	[ARG_LAST] = "N",
 };
 
 static const char *const arg_wants[ARG_MAX] = {
@@ -104,11 +48,15 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_JOB] = "a job's id: a number from 1",
 	[ARG_WORKER] = "a worker's name of 1 to 128 bytes",
 	[ARG_POOL] = "a pool's host, or host:port",
+	[ARG_USER] = "a name of 1 to 32 letters, digits, . _ @ + -",
+	[ARG_AGE] = "how long: 90s, 10m, 2h, 30d",
+	[ARG_LAST] = "a number from 1 to 100000",
 };
 
 static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
     p_shares, p_verdict, p_said, p_workers, p_jobs, p_dir, p_monitor,
-    p_monitor_errors, p_monitor_dir, p_drain, p_log, p_verify, p_help;
+    p_monitor_errors, p_monitor_dir, p_user, p_token, p_audit, p_drain, p_log,
+    p_verify, p_help;
 
 static const struct place p_session = {
 	.words =
@@ -156,6 +104,12 @@ static const struct word w_top[] = {
 	    "read the configuration again" },
 	{ "log", ARG_NONE, SET_ACTION, CMD_LOG, &p_log,
 	    "how much is logged" },
+	{ "user", ARG_NONE, SET_NOTHING, 0, &p_user,
+	    "who may log in to the console" },
+	{ "token", ARG_NONE, SET_NOTHING, 0, &p_token,
+	    "what scripts log in with" },
+	{ "login-url", ARG_NONE, SET_ACTION, CMD_LOGIN_URL, NULL,
+	    "a URL that logs in to the console once" },
 	{ "verify", ARG_NONE, SET_ACTION, CMD_VERIFY, &p_verify,
 	    "check the shares in a file, without HashScope" },
 	{ "help", ARG_NONE, SET_ACTION, CMD_HELP, &p_help,
@@ -190,6 +144,8 @@ static const struct word w_show[] = {
 	    "what runs, as whom, since when" },
 	{ "config", ARG_NONE, SET_ACTION, CMD_CONFIG, NULL,
 	    "the configuration in force" },
+	{ "audit", ARG_NONE, SET_ACTION, CMD_AUDIT, &p_audit,
+	    "who had what done, newest first" },
 	{ 0 },
 };
 static const struct place p_show = { w_show, NULL, false };
@@ -360,6 +316,91 @@ static const struct word w_log[] = {
 };
 static const struct place p_log = { w_log, NULL, false };
 
+/* --- users and tokens --- */
+
+static const struct word w_audit[] = {
+	{ "last", ARG_LAST, SET_LIMIT, 0, &p_audit, "no more than that" },
+	{ 0 },
+};
+static const struct place p_audit = { w_audit, NULL, true };
+
+#define W_ROLES(next) \
+	{ "viewer", ARG_NONE, SET_ROLE, ACT_ROLE_VIEWER, next, \
+	    "may look" }, \
+	{ "operator", ARG_NONE, SET_ROLE, ACT_ROLE_OPERATOR, next, \
+	    "may also act on sessions" }, \
+	{ "admin", ARG_NONE, SET_ROLE, ACT_ROLE_ADMIN, next, \
+	    "may do everything" }, \
+	{ 0 }
+static const struct word w_expires[] = {
+	{ "expires", ARG_AGE, SET_EXPIRES, 0, NULL, "so long from now" },
+	{ 0 },
+};
+static const struct place p_expires = { w_expires, NULL, true };
+static const struct word w_role[] = { W_ROLES(NULL) };
+static const struct place p_role = { w_role, NULL, false };
+static const struct word w_token_role[] = { W_ROLES(&p_expires) };
+static const struct place p_token_role = { w_token_role, NULL, false };
+static const struct word w_user_as[] = {
+	{ "role", ARG_NONE, SET_NOTHING, 0, &p_role, "what it may do" },
+	{ 0 },
+};
+static const struct place p_user_as = { w_user_as, NULL, false };
+static const struct word w_token_as[] = {
+	{ "role", ARG_NONE, SET_NOTHING, 0, &p_token_role, "what it may do" },
+	{ 0 },
+};
+static const struct place p_token_as = { w_token_as, NULL, false };
+
+static const struct word w_user_new[] = {
+	{ NULL, ARG_USER, SET_USER, 0, &p_user_as, "the user" },
+	{ 0 },
+};
+static const struct place p_user_new = { w_user_new, NULL, false };
+static const struct word w_user_name[] = {
+	{ NULL, ARG_USER, SET_USER, 0, NULL, "the user" },
+	{ 0 },
+};
+static const struct place p_user_name = { w_user_name, NULL, false };
+static const struct word w_user_role[] = {
+	{ NULL, ARG_USER, SET_USER, 0, &p_role, "the user" },
+	{ 0 },
+};
+static const struct place p_user_role = { w_user_role, NULL, false };
+static const struct word w_user[] = {
+	{ "add", ARG_NONE, SET_ACTION, CMD_USER_ADD, &p_user_new,
+	    "a new user; its password is asked for" },
+	{ "remove", ARG_NONE, SET_ACTION, CMD_USER_REMOVE, &p_user_name,
+	    "no such user any more" },
+	{ "password", ARG_NONE, SET_ACTION, CMD_USER_PASSWORD, &p_user_name,
+	    "another password, which is asked for" },
+	{ "role", ARG_NONE, SET_ACTION, CMD_USER_ROLE, &p_user_role,
+	    "another role" },
+	{ "list", ARG_NONE, SET_ACTION, CMD_USER_LIST, NULL, "all of them" },
+	{ 0 },
+};
+static const struct place p_user = { w_user, NULL, false };
+
+static const struct word w_token_new[] = {
+	{ NULL, ARG_USER, SET_USER, 0, &p_token_as, "the token" },
+	{ 0 },
+};
+static const struct place p_token_new = { w_token_new, NULL, false };
+static const struct word w_token_name[] = {
+	{ NULL, ARG_USER, SET_USER, 0, NULL, "the token, or its id" },
+	{ 0 },
+};
+static const struct place p_token_name = { w_token_name, NULL, false };
+static const struct word w_token[] = {
+	{ "create", ARG_NONE, SET_ACTION, CMD_TOKEN_CREATE, &p_token_new,
+	    "a new token, shown once" },
+	{ "revoke", ARG_NONE, SET_ACTION, CMD_TOKEN_REVOKE, &p_token_name,
+	    "no such token any more" },
+	{ "list", ARG_NONE, SET_ACTION, CMD_TOKEN_LIST, NULL, "all of them" },
+	{ 0 },
+};
+static const struct place p_token = { w_token, NULL, false };
+
 static const struct word w_verified[] = {
 	{ "disputed", ARG_NONE, SET_DISPUTED, 0, NULL,
 	    "list only those where the pool says otherwise" },
@@ -436,144 +477,6 @@ find_word(const struct place *p, const char *text, char *why, size_t size)
 	return NULL;
 }
 
-/* --- arguments --- */
-
-static int
-number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
-{
-	unsigned long long v;
-	char *end;
-
-	if (!isdigit((unsigned char)s[0]))
-		return -1;
-	errno = 0;
-	v = strtoull(s, &end, 10);
-	if (errno != 0 || *end != '\0' || v < min || v > max)
-		return -1;
-	*value = v;
-	return 0;
-}
-
-static int
-session_text(const char *s, char out[SESSION_TEXT])
-{
-	size_t i;
-
-	for (i = 0; s[i] != '\0'; i++) {
-		if (i == SESSION_TEXT - 1)
-			return -1;
-		if (!isxdigit((unsigned char)s[i]) && s[i] != '-')
-			return -1;
-		out[i] = (char)tolower((unsigned char)s[i]);
-	}
-	out[i] = '\0';
-	return i > 0 ? 0 : -1;
-}
-
-static int
-bounded_text(const char *s, char *out, size_t size)
-{
-	size_t len = strlen(s);
-
-	if (len == 0 || len >= size)
-		return -1;
-	memcpy(out, s, len + 1);
-	return 0;
-}
-
-static void
-set_flag(struct command *c, unsigned flag)
-{
-	static const unsigned errors = QF_ERRORS_PARSE | QF_ERRORS_POOL;
-	static const unsigned states = QF_LIVE | QF_ENDED;
-
-	/* Of these the last one said counts. */
-	if (flag & errors)
-		c->query.flags &= ~errors;
-	if (flag & states)
-		c->query.flags &= ~states;
-	c->query.flags |= flag;
-}
-
-/* What a word means; arg is NULL for those without one.  -1: not so. */
-static int
-apply(struct command *c, const struct word *w, const char *arg, int64_t now)
-{
-	struct query *q = &c->query;
-	uint64_t v = 0;
-	int r = 0;
-
-	switch (w->set) {
-	case SET_NOTHING:
-		break;
-	case SET_ACTION:
-		c->action = (enum action)w->value;
-		break;
-	case SET_SESSION:
-		r = session_text(arg, c->session);
-		break;
-	case SET_DIR:
-		q->flags |= QF_DIR;
-		q->dir = (uint8_t)w->value;
-		break;
-	case SET_FLAG:
-		set_flag(c, w->value);
-		break;
-	case SET_METHOD:
-		r = bounded_text(arg, q->method, sizeof(q->method));
-		break;
-	case SET_TEXT:
-		r = bounded_text(arg, q->text, sizeof(q->text));
-		break;
-	case SET_SINCE:
-		r = grammar_time(arg, now, &q->since_us);
-		break;
-	case SET_UNTIL:
-		r = grammar_time(arg, now, &q->until_us);
-		break;
-	case SET_BEFORE:
-		r = number(arg, 1, UINT64_MAX, &q->before);
-		break;
-	case SET_AFTER:
-		r = number(arg, 0, UINT64_MAX, &q->after);
-		q->flags |= QF_ASCENDING;
-		break;
-	case SET_POS:
-		r = number(arg, 1, UINT64_MAX, &q->pos);
-		break;
-	case SET_LIMIT:
-		r = number(arg, 1, 100000, &v);
-		q->limit = (uint32_t)v;
-		break;
-	case SET_SECONDS:
-		r = number(arg, 0, 86400, &v);
-		c->drain_ms = (uint32_t)v * 1000;
-		break;
-	case SET_VERBOSE:
-		c->verbose = w->value != 0;
-		break;
-	case SET_FILE:
-		r = bounded_text(arg, c->file, sizeof(c->file));
-		break;
-	case SET_DISPUTED:
-		c->disputed = true;
-		break;
-	case SET_WORKER:
-		r = bounded_text(arg, q->worker, sizeof(q->worker));
-		break;
-	case SET_POOL:
-		r = bounded_text(arg, q->pool, sizeof(q->pool));
-		break;
-	case SET_VERDICT:
-		q->verdicts |= (uint16_t)(1u << w->value);
-		break;
-	case SET_SAID:
-		q->said |= (uint8_t)(1u << w->value);
-		break;
-	}
-	return r;
-}
-
 /* --- parsing --- */
 
 static int
@@ -634,7 +537,7 @@ grammar_parse(int argc, char *const argv[], int64_t now_us, struct command *c,
 				return wants(err, i, w->arg);
 			arg = argv[i];
 		}
-		if (apply(c, w, arg, now_us) == -1)
+		if (grammar_apply(c, w, arg, now_us) == -1)
 			return wants(err, i, w->arg);
 		p = w->next;
 		help = help || p == &p_help;

@@ -33,10 +33,21 @@ enum action {
 	CMD_RELOAD,
 	CMD_LOG,
 	CMD_VERIFY,
+	CMD_AUDIT,
+	CMD_LOGIN_URL,
+	CMD_USER_ADD,
+	CMD_USER_REMOVE,
+	CMD_USER_PASSWORD,
+	CMD_USER_ROLE,
+	CMD_USER_LIST,
+	CMD_TOKEN_CREATE,
+	CMD_TOKEN_REVOKE,
+	CMD_TOKEN_LIST,
 	CMD_MAX
 };
 
 #define COMMAND_FILE     4096 /* bytes of a path, with NUL */
+#define COMMAND_NAME     64   /* as ACT_NAME */
 
 /* What relayd takes for: as long as the configuration says. */
 #define DRAIN_CONFIGURED UINT32_MAX
@@ -47,6 +58,9 @@ struct command {
 	char session[SESSION_TEXT]; /* an id or its beginning; "" none */
 	uint32_t drain_ms;
 	bool verbose;
+	char name[COMMAND_NAME]; /* of a user or a token */
+	uint8_t role;            /* enum act_role */
+	uint64_t expires_s;      /* 0: never */
 	char file[COMMAND_FILE];
 	bool disputed; /* only shares that are */
 };

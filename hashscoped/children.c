@@ -34,6 +34,8 @@ static const struct {
 	{ ROLE_CAPTURE, "captured", "captured", "hashscope-capture" },
 	{ ROLE_QUERY_PAGE, "query-page", "captured", "hashscope-query" },
 	{ ROLE_QUERY_SEARCH, "query-search", "captured", "hashscope-query" },
+	{ ROLE_PASSWORD, "password", NULL, "hashscope-password" },
+	{ ROLE_AUTH, "auth", NULL, "hashscope-auth" },
 	{ ROLE_CONTROL, "control", NULL, "hashscope" },
 };
 
@@ -48,6 +50,11 @@ static const struct {
 	{ ROLE_CAPTURE, ROLE_CONTROL },
 	{ ROLE_CONTROL, ROLE_QUERY_PAGE },
 	{ ROLE_CONTROL, ROLE_QUERY_SEARCH },
+	{ ROLE_AUTH, ROLE_PASSWORD },
+	{ ROLE_AUTH, ROLE_CONTROL },
+	{ ROLE_AUTH, ROLE_API },
+	{ ROLE_AUTH, ROLE_CAPTURE },
+	{ ROLE_AUTH, ROLE_REPLAY },
 };
 
 static void child_start(struct child *);
@@ -220,8 +227,8 @@ introduce(struct supervisor *sup, struct child *c)
 		a = child_by_role(sup, pairs[i].a);
 		b = child_by_role(sup, pairs[i].b);
 		/* One may have died, which SIGCHLD has yet to tell. */
-		if (a->state == CHILD_READY && a->ipc != NULL &&
-		    b->state == CHILD_READY && b->ipc != NULL)
+		if (a != NULL && b != NULL && a->state == CHILD_READY &&
+		    a->ipc != NULL && b->state == CHILD_READY && b->ipc != NULL)
 			introduce_two(a, b);
 	}
 }
@@ -297,10 +304,9 @@ static const struct ipc_handler handlers[] = {
 	{ MSG_HOLD_LATE, on_hold_late },
 	{ MSG_REQ_PROCESSES, request_on_processes },
 	{ MSG_REQ_CONFIG, request_on_config },
-	{ MSG_REQ_RELOAD, request_on_reload },
-	{ MSG_REQ_LOG_LEVEL, request_on_log_level },
-	{ MSG_REQ_DRAIN, request_for_relay },
-	{ MSG_REQ_DISCONNECT, request_for_relay },
+	{ MSG_DO, acts_on_do },
+	{ MSG_AUDIT_FULL, audit_on_full },
+	{ MSG_LOGIN_CODE, acts_on_login_code },
 	{ MSG_REQ_RELAY_STATS, request_for_relay },
 	{ MSG_RELAY_STATS, request_answer },
 	{ MSG_REPLY, request_answer },
@@ -331,7 +337,7 @@ send_hello(struct child *c)
 	h.verbose = log_verbose();
 	h.sandbox_log = sup->sandbox_log;
 	h.sched_batch = c->role == ROLE_CAPTURE || c->role == ROLE_QUERY_PAGE ||
-	    c->role == ROLE_QUERY_SEARCH;
+	    c->role == ROLE_QUERY_SEARCH || c->role == ROLE_PASSWORD;
 	h.uid = c->uid;
 	h.gid = c->gid;
 	h.oom_score_adj = c->role == ROLE_RELAY ? OOM_RELAY : OOM_OTHERS;
@@ -502,7 +508,8 @@ children_reap(struct supervisor *sup)
 /* --- the end of all, in order: who feeds others goes first --- */
 
 static const enum role stop_order[] = { ROLE_RELAY, ROLE_CAPTURE, ROLE_RESOLVER,
-	ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH, ROLE_CONTROL };
+	ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH, ROLE_CONTROL, ROLE_AUTH,
+	ROLE_PASSWORD };
 
 static void
 next_to_stop(struct supervisor *sup)

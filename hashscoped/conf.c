@@ -77,6 +77,10 @@ conf_default(void)
 	c->timers = default_timers;
 	c->watch = default_watch;
 	c->console.auth = 1;
+	c->console.session_idle = 24ull * 3600 * 1000;
+	c->console.session_age = 30 * c->console.session_idle;
+	c->audit.size = 8 * 1024 * 1024;
+	c->audit.files = 8;
 	c->nostr.kind_share = 30080;
 	c->nostr.kind_telemetry = 30079;
 	snprintf(c->replay.password, sizeof(c->replay.password), "x");

@@ -120,10 +120,17 @@ struct conf_console {
 	struct conf_addr listen[CONF_MAX_CONSOLE];
 	int insecure_http;
 	int auth; /* 0: API_AUTH=none, which holds on loopback only */
+	uint64_t session_idle; /* ms; both in whole seconds */
+	uint64_t session_age;
 	size_t nhosts;
 	char hosts[CONF_MAX_NAMES][CONF_NAME_LEN];
 	size_t ncors;
 	char cors[CONF_MAX_NAMES][CONF_NAME_LEN];
+};
+
+struct conf_audit {
+	uint64_t size;  /* bytes of a file, until the next is begun */
+	uint64_t files; /* that are kept, the current one among them */
 };
 
 struct conf_watch {
@@ -198,6 +205,7 @@ struct config {
 	struct conf_limits limits;
 	struct conf_timers timers;
 	struct conf_console console;
+	struct conf_audit audit;
 	struct conf_watch watch;
 	struct conf_nostr nostr;
 	struct conf_replay replay;

@@ -139,11 +139,11 @@ struct conf_block {
 	const char *name; /* "" for the top level */
 	const struct conf_key *keys;
 	size_t nkeys;
-	const char *extra[12]; /* first words which the parser handles itself */
+	const char *extra[16]; /* first words which the parser handles itself */
 };
 
 #define CONF_MAX_KEYS   24 /* in one block */
-#define CONF_MAX_BLOCKS 9  /* the top level among them */
+#define CONF_MAX_BLOCKS 10 /* the top level among them */
 
 /* The blocks in the canonical order, the top level first; NULL past the end. */
 const struct conf_block *conf_block_at(size_t);

@@ -229,8 +229,27 @@ static const struct conf_key tap_keys[] = {
 static const struct conf_key console_keys[] = {
 	CHOICE("insecure-http", NULL, console.insecure_http, "no", "yes"),
 	CHOICE("auth", NULL, console.auth, "none", "required"),
+	{ .word = "session",
+	    .sub = "idle",
+	    .kind = KIND_DURATION,
+	    .off = AT(console.session_idle),
+	    .min = SECOND,
+	    .max = 365 * DAY,
+	    .step = SECOND },
+	{ .word = "session",
+	    .sub = "age",
+	    .kind = KIND_DURATION,
+	    .off = AT(console.session_age),
+	    .min = SECOND,
+	    .max = 3650 * DAY,
+	    .step = SECOND },
 	LIST("host", console.hosts, console.nhosts, norm_host, CONF_MAX_NAMES),
 	LIST("cors", console.cors, console.ncors, norm_origin, CONF_MAX_NAMES),
+};
+
+static const struct conf_key audit_keys[] = {
+	SIZE("size", audit.size, 4 * KIB, GIB),
+	COUNT("files", audit.files, 2, 16),
 };
 
 static const struct conf_key watch_keys[] = {
@@ -291,12 +310,13 @@ _Static_assert(N(timers_keys) <= CONF_MAX_KEYS, "CONF_MAX_KEYS");
 static const struct conf_block blocks[CONF_MAX_BLOCKS] = {
 	{ "", top_keys, N(top_keys),
 	    { "include", "listen", "log", "capture", "limits", "timers", "tap",
-		"console", "watch", "nostr", "replay" } },
+		"console", "audit", "watch", "nostr", "replay" } },
 	{ "capture", capture_keys, N(capture_keys), { NULL } },
 	{ "limits", limits_keys, N(limits_keys), { NULL } },
 	{ "timers", timers_keys, N(timers_keys), { NULL } },
 	{ "tap", tap_keys, N(tap_keys), { NULL } },
 	{ "console", console_keys, N(console_keys), { "listen" } },
+	{ "audit", audit_keys, N(audit_keys), { NULL } },
 	{ "watch", watch_keys, N(watch_keys), { NULL } },
 	{ "nostr", nostr_keys, N(nostr_keys), { NULL } },
 	{ "replay", replay_keys, N(replay_keys), { NULL } },

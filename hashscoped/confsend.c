@@ -229,6 +229,55 @@ send_control(struct supervisor *sup, struct child *c, const struct config *conf,
 	return send_item(c, MSG_CONF_CONTROL, sup->control_fd, body);
 }
 
+/* Where the console answers, for a person on this machine; "" nowhere. */
+static void
+console_url(const struct config *conf, char *out, size_t size)
+{
+	const struct conf_addr *a = &conf->console.listen[0];
+	const char *colon;
+
+	out[0] = '\0';
+	if (conf->console.nlisten == 0)
+		return;
+	colon = strrchr(a->text, ':');
+	if (strncmp(a->text, "0.0.0.0:", 8) == 0)
+		snprintf(out, size, "http://127.0.0.1:%u", a->port);
+	else if (strncmp(a->text, "[::]:", 5) == 0)
+		snprintf(out, size, "http://[::1]:%u", a->port);
+	else
+		snprintf(out, size, "http://%.*s:%u", (int)(colon - a->text),
+		    a->text, a->port);
+}
+
+/* By hand, and not by a service manager: whoever started us reads this. */
+static bool
+is_by_hand(const struct supervisor *sup)
+{
+	return sup->foreground && getenv("NOTIFY_SOCKET") == NULL &&
+	    getenv("JOURNAL_STREAM") == NULL;
+}
+
+static int
+send_auth(struct supervisor *sup, struct child *c, const struct config *conf,
+    struct mbuf *body)
+{
+	struct auth_conf ac;
+
+	memset(&ac, 0, sizeof(ac));
+	ac.open = conf->console.auth == 0;
+	ac.print_url = is_by_hand(sup) && child_by_role(sup, ROLE_API) != NULL;
+	ac.idle_s = ms32(conf->console.session_idle / 1000);
+	ac.age_s = ms32(conf->console.session_age / 1000);
+	ac.audit_bytes = conf->audit.size;
+	ac.owner_uid = getuid();
+	console_url(conf, ac.console, sizeof(ac.console));
+	auth_conf_put(body, &ac);
+	if (send_item(c, MSG_CONF_AUTH, sup->auth_fd, body) == -1)
+		return -1;
+	audit_send(sup, c);
+	return 0;
+}
+
 int
 conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
     uint32_t id)
@@ -242,7 +291,11 @@ conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
 		r = send_relay(sup, c, conf, &body);
 	else if (r == 0 && c->role == ROLE_CONTROL)
 		r = send_control(sup, c, conf, &body);
-	else if (r == 0 && c->role != ROLE_RESOLVER)
+	else if (r == 0 && c->role == ROLE_AUTH)
+		r = send_auth(sup, c, conf, &body);
+	else if (r == 0 &&
+	    (c->role == ROLE_CAPTURE || c->role == ROLE_QUERY_PAGE ||
+		c->role == ROLE_QUERY_SEARCH))
 		r = send_capture(c, conf, &body);
 	if (r == 0 && c->role == ROLE_CAPTURE)
 		r = send_watch(c, conf, &body);

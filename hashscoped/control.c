@@ -1,6 +1,6 @@
 /*
  * The control role.  It holds a listening Unix socket and channels to the
- * supervisor, to captured and to both lanes of the query role; it opens no
+ * supervisor, to captured, to auth and to both lanes of the query role; it opens no
  * file and reads no body that is not addressed to it.  Who may act and who
  * may look is decided here, once, when a client connects; a child of ours
  * is never a client, so that a child which was taken over cannot ask.
@@ -316,6 +316,17 @@ static const struct ipc_handler capture_handlers[] = {
 	{ MSG_NONE, NULL },
 };
 
+static const struct ipc_handler auth_handlers[] = {
+	{ MSG_ACTED, on_peer_answer },
+	{ MSG_NONE, NULL },
+};
+
+static const struct ipc_ops auth_ops = {
+	.handlers = auth_handlers,
+	.on_end = on_peer_end,
+	.on_bad = on_peer_bad,
+};
+
 static const struct ipc_ops lane_ops = {
 	.handlers = lane_handlers,
 	.on_end = on_peer_end,
@@ -328,19 +339,27 @@ static const struct ipc_ops capture_ops = {
 	.on_bad = on_peer_bad,
 };
 
+static const struct ipc_ops *
+ops_for(enum role role)
+{
+	if (role == ROLE_CAPTURE)
+		return &capture_ops;
+	if (role == ROLE_QUERY_PAGE || role == ROLE_QUERY_SEARCH)
+		return &lane_ops;
+	return role == ROLE_AUTH ? &auth_ops : NULL;
+}
+
 void
 control_peer(struct control *k, enum role role, uint32_t generation, int fd)
 {
 	struct control_peer *p = &k->peers[role];
-	const struct ipc_ops *ops;
+	const struct ipc_ops *ops = ops_for(role);
 	char why[64];
 
-	if (role != ROLE_CAPTURE && role != ROLE_QUERY_PAGE &&
-	    role != ROLE_QUERY_SEARCH) {
+	if (ops == NULL) {
 		close(fd);
 		return;
 	}
-	ops = role == ROLE_CAPTURE ? &capture_ops : &lane_ops;
 	p->control = k;
 	if (p->ipc != NULL) {
 		peer_close(p);
@@ -351,6 +370,8 @@ control_peer(struct control *k, enum role role, uint32_t generation, int fd)
 	p->ipc = ipc_new(k->base, fd, ROLE_CONTROL, role, ops, p);
 	if (p->ipc == NULL)
 		log_warn("channel to %s", role_name(role));
+	if (role == ROLE_AUTH)
+		control_held(k);
 	if (role == ROLE_CAPTURE) {
 		k->subscribed = false;
 		control_subscribe(k);

@@ -12,26 +12,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/act.h"
 #include "common/log.h"
 #include "common/record.h"
 #include "hashscoped/control_int.h"
 
-/* What a client may ask of whom; acts change something. */
+/* What a client may ask of whom; what changes anything is an ACT. */
 static const struct verb {
 	unsigned type;
 	enum role at;
 	uint32_t size; /* of the body, exactly */
-	bool act;
-	const char *name;
 } verbs[] = {
-	{ MSG_REQ_PROCESSES, ROLE_SUPERVISOR, 0, false, "show processes" },
-	{ MSG_REQ_CONFIG, ROLE_SUPERVISOR, 0, false, "show config" },
-	{ MSG_REQ_RELAY_STATS, ROLE_SUPERVISOR, 0, false, "show summary" },
-	{ MSG_REQ_CAPTURE_STATS, ROLE_CAPTURE, 0, false, "show summary" },
-	{ MSG_REQ_RELOAD, ROLE_SUPERVISOR, 0, true, "reload" },
-	{ MSG_REQ_LOG_LEVEL, ROLE_SUPERVISOR, 1, true, "log" },
-	{ MSG_REQ_DRAIN, ROLE_SUPERVISOR, 4, true, "drain" },
-	{ MSG_REQ_DISCONNECT, ROLE_SUPERVISOR, 16, true, "disconnect" },
+	{ MSG_REQ_PROCESSES, ROLE_SUPERVISOR, 0 },
+	{ MSG_REQ_CONFIG, ROLE_SUPERVISOR, 0 },
+	{ MSG_REQ_RELAY_STATS, ROLE_SUPERVISOR, 0 },
+	{ MSG_REQ_CAPTURE_STATS, ROLE_CAPTURE, 0 },
 };
 
 int64_t
@@ -70,6 +65,19 @@ reply(struct control_client *cl, uint32_t id, bool ok, const char *text)
 	mbuf_free(&b);
 }
 
+static void
+fail_act(struct control_client *cl, uint32_t id, const char *why)
+{
+	struct act_done d = { .status = 503 };
+	struct mbuf b;
+
+	snprintf(d.detail, sizeof(d.detail), "%s", why);
+	mbuf_init(&b);
+	act_done_put(&b, &d);
+	(void)ipc_send(cl->ipc, MSG_ACTED, id, -1, &b);
+	mbuf_free(&b);
+}
+
 /* A question ends here, in the form in which its answer would have ended. */
 static void
 fail_one(struct control_client *cl, unsigned type, uint32_t id, const char *why)
@@ -77,6 +85,10 @@ fail_one(struct control_client *cl, unsigned type, uint32_t id, const char *why)
 	struct query_end end = { .status = 3 };
 	struct mbuf b;
 
+	if (type == MSG_ACT) {
+		fail_act(cl, id, why);
+		return;
+	}
 	if (type != MSG_QUERY) {
 		reply(cl, id, false, why);
 		return;
@@ -129,6 +141,9 @@ request_free(struct control *k, struct control_request *r)
 {
 	TAILQ_REMOVE(&k->requests, r, entry);
 	r->client->nrequests--;
+	if (r->held.data != NULL)
+		explicit_bzero(r->held.data, r->held.len);
+	mbuf_free(&r->held);
 	free(r);
 }
 
@@ -167,7 +182,7 @@ control_fail(struct control *k, enum role at, const char *why)
 
 	for (r = TAILQ_FIRST(&k->requests); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
-		if (r->at != at)
+		if (r->at != at || r->held.len > 0)
 			continue;
 		fail_one(r->client, r->type, r->id, why);
 		request_free(k, r);
@@ -231,7 +246,8 @@ static bool
 is_final(unsigned type)
 {
 	return type == MSG_QUERY_END || type == MSG_REPLY ||
-	    type == MSG_RELAY_STATS || type == MSG_CAPTURE_STATS;
+	    type == MSG_ACTED || type == MSG_RELAY_STATS ||
+	    type == MSG_CAPTURE_STATS;
 }
 
 void
@@ -425,36 +441,6 @@ ask(struct control_client *cl, const struct msg_in *m, enum role at)
 }
 
 static void
-log_act(const struct control_client *cl, const struct verb *v,
-    const struct msg_in *m)
-{
-	const uint8_t *p = m->cur.p;
-	struct mcur c;
-	uint32_t ms;
-
-	switch (v->type) {
-	case MSG_REQ_DISCONNECT:
-		log_session(p);
-		log_info("uid %u: disconnect", cl->uid);
-		log_session(NULL);
-		break;
-	case MSG_REQ_DRAIN:
-		mcur_init(&c, m->cur.p, m->cur.left);
-		ms = msg_get_u32(&c);
-		if (ms == UINT32_MAX)
-			log_info("uid %u: drain", cl->uid);
-		else
-			log_info("uid %u: drain in %u s", cl->uid, ms / 1000);
-		break;
-	case MSG_REQ_LOG_LEVEL:
-		log_info("uid %u: log %s", cl->uid, p[0] ? "verbose" : "brief");
-		break;
-	default:
-		log_info("uid %u: %s", cl->uid, v->name);
-	}
-}
-
-static void
 on_request(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct control_client *cl = arg;
@@ -468,13 +454,80 @@ on_request(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "malformed");
 		return;
 	}
-	if (v->act && cl->access != ACCESS_FULL) {
-		reply(cl, m->id, false, "your user may look, not act");
+	ask(cl, m, v->at);
+}
+
+/* At the start, or when auth is started again: that takes a moment, and an
+ * operator should not have to ask twice. */
+static void
+hold_act(struct control_client *cl, uint32_t id, const struct mbuf *body)
+{
+	struct control_request *r = request_new(cl, MSG_ACT, id, ROLE_AUTH);
+
+	if (r != NULL)
+		msg_put_raw(&r->held, body->data, body->len);
+	if (r == NULL || r->held.bad) {
+		if (r != NULL)
+			request_free(cl->control, r);
+		fail_act(cl, id, "out of memory");
+	}
+}
+
+void
+control_held(struct control *k)
+{
+	struct ipc *ipc = k->peers[ROLE_AUTH].ipc;
+	struct control_request *r, *next;
+
+	for (r = TAILQ_FIRST(&k->requests); r != NULL; r = next) {
+		next = TAILQ_NEXT(r, entry);
+		if (r->held.len == 0 || ipc == NULL)
+			continue;
+		if (ipc_send(ipc, MSG_ACT, r->own, -1, &r->held) == -1) {
+			fail_act(r->client, r->id, "auth is too busy");
+			request_free(k, r);
+			continue;
+		}
+		explicit_bzero(r->held.data, r->held.len);
+		mbuf_reset(&r->held);
+		r->since = control_now();
+	}
+}
+
+/* auth decides and does it; all we add is who asks. */
+static void
+on_act(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct control_client *cl = arg;
+	struct msg_in out = *m;
+	struct mbuf b;
+	struct act a;
+
+	if (!may_ask(cl, m))
+		return;
+	act_get(&m->cur, &a);
+	if (msg_end(&m->cur) == -1) {
+		ipc_bad(ipc, m, "malformed");
 		return;
 	}
-	if (v->act)
-		log_act(cl, v, m);
-	ask(cl, m, v->at);
+	memset(&a.who, 0, sizeof(a.who));
+	a.who.credential = ACT_UID;
+	a.who.uid = cl->uid;
+	a.who.may_act = cl->access == ACCESS_FULL;
+	snprintf(a.who.peer, sizeof(a.who.peer), "hashscopectl");
+	mbuf_init(&b);
+	act_put(&b, &a);
+	if (b.bad) {
+		fail_act(cl, m->id, "out of memory");
+	} else if (cl->control->peers[ROLE_AUTH].ipc == NULL) {
+		hold_act(cl, m->id, &b);
+	} else {
+		mcur_init(&out.cur, b.data, b.len);
+		ask(cl, &out, ROLE_AUTH);
+	}
+	if (b.data != NULL)
+		explicit_bzero(b.data, b.len);
+	mbuf_free(&b);
 }
 
 static void
@@ -560,10 +613,7 @@ static const struct ipc_handler client_handlers[] = {
 	{ MSG_REQ_CONFIG, on_request },
 	{ MSG_REQ_RELAY_STATS, on_request },
 	{ MSG_REQ_CAPTURE_STATS, on_request },
-	{ MSG_REQ_RELOAD, on_request },
-	{ MSG_REQ_LOG_LEVEL, on_request },
-	{ MSG_REQ_DRAIN, on_request },
-	{ MSG_REQ_DISCONNECT, on_request },
+	{ MSG_ACT, on_act },
 	{ MSG_NONE, NULL },
 };
 
@@ -661,6 +711,11 @@ requests_tick(struct control *k, int64_t now)
 
 	for (r = TAILQ_FIRST(&k->requests); r != NULL; r = next) {
 		next = TAILQ_NEXT(r, entry);
+		if (r->held.len > 0 && now - r->since > CONTROL_AUTH_S * 1000) {
+			fail_act(r->client, r->id, "auth is not running");
+			request_free(k, r);
+			continue;
+		}
 		if (now - r->since < CONTROL_ANSWER_S * 1000 ||
 		    k->peers[r->at].paused)
 			continue;

@@ -24,6 +24,7 @@
 #define CONTROL_HELLO_S  5
 #define CONTROL_STALL_S  5
 #define CONTROL_ANSWER_S 15
+#define CONTROL_AUTH_S   3 /* for auth to be there, after a restart */
 
 enum control_access {
 	ACCESS_NONE,
@@ -56,8 +57,9 @@ struct control_request {
 	uint32_t id;
 	uint32_t own;
 	unsigned type;
-	enum role at;  /* who is to answer */
-	int64_t since; /* ms: asked, or the last row */
+	enum role at;     /* who is to answer */
+	int64_t since;    /* ms: asked, or the last row */
+	struct mbuf held; /* an act that waits until auth is there */
 };
 
 struct control_peer {
@@ -103,6 +105,9 @@ void control_clients_tick(struct control *);
 void control_answer(struct control *, enum role from, const struct msg_in *);
 /* Whoever was to answer is gone: every question there ends with why. */
 void control_fail(struct control *, enum role at, const char *why);
+
+/* auth is there: what waited for it is asked. */
+void control_held(struct control *);
 
 /* captured's news to the monitors. */
 void control_feed(struct control *, const struct msg_in *);

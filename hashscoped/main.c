@@ -4,7 +4,9 @@
  */
 #include <string.h>
 
+#include "hashscoped/auth.h"
 #include "hashscoped/control.h"
+#include "hashscoped/password.h"
 #include "hashscoped/resolver.h"
 #include "hashscoped/supervisor.h"
 
@@ -12,8 +14,8 @@
 int
 main(int argc, char *argv[], char *envp[])
 {
-	struct proc_role roles[3] = { *control_role(), *resolver_role(),
-		{ .name = NULL } };
+	struct proc_role roles[5] = { *control_role(), *resolver_role(),
+		*auth_role(), *password_role(), { .name = NULL } };
 
 	if (argc == 2 && strcmp(argv[1], "-R") == 0)
 		return proc_main(argc, argv, roles);

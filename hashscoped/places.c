@@ -58,6 +58,15 @@ places_uids(struct supervisor *sup)
 		    UID_BASE);
 }
 
+bool
+place_is_ours(const struct supervisor *sup, const struct child *c, uid_t uid)
+{
+	if (uid == 0)
+		return true;
+	/* Made when the account was missing. */
+	return c != NULL && (uid == c->uid || uid == UID_BASE + (uid_t)c->role);
+}
+
 /* Makes it and its parents; an existing one is left as it is. */
 static int
 make_dirs(const char *path, mode_t mode)

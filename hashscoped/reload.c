@@ -192,7 +192,7 @@ conclude(struct supervisor *sup)
 		log_warnx("reload refused, all stays as it was: %s", r.why);
 	notify_send("READY=1\nSTATUS=%s", r.ok ? "reloaded" : "reload refused");
 	if (r.requester != 0)
-		request_reply(sup, r.requester, r.ok, r.why);
+		acts_done(sup, r.requester, r.ok ? 200 : 409, r.why);
 }
 
 /* Tells whoever was asked what has been decided. */
@@ -483,7 +483,7 @@ reload_begin(struct supervisor *sup, uint32_t requester)
 
 	if (sup->reload != NULL || sup->stopping) {
 		if (requester != 0)
-			request_reply(sup, requester, false,
+			acts_done(sup, requester, 409,
 			    "another reload is under way");
 		return;
 	}

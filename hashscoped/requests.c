@@ -90,30 +90,6 @@ request_on_config(struct ipc *ipc, struct msg_in *m, void *arg)
 	mbuf_free(&body);
 }
 
-void
-request_on_reload(struct ipc *ipc, struct msg_in *m, void *arg)
-{
-	struct child *c = arg;
-
-	reload_begin(c->sup, m->id);
-}
-
-void
-request_on_log_level(struct ipc *ipc, struct msg_in *m, void *arg)
-{
-	struct child *c = arg;
-	bool verbose = msg_get_u8(&m->cur) != 0;
-
-	if (msg_end(&m->cur) == -1) {
-		ipc_bad(ipc, m, "malformed");
-		return;
-	}
-	log_set_verbose(verbose);
-	children_log_level(c->sup);
-	log_info("logging is %s", verbose ? "verbose" : "brief");
-	request_reply(c->sup, m->id, true, verbose ? "verbose" : "brief");
-}
-
 /* Body and id as they are. */
 static int
 pass_on(struct child *to, struct msg_in *m)
@@ -149,6 +125,8 @@ request_answer(struct ipc *ipc, struct msg_in *m, void *arg)
 
 	if (c->role != ROLE_RELAY)
 		ipc_bad(ipc, m, "not the sender's to send");
+	else if (m->type == MSG_REPLY && acts_on_reply(c->sup, m))
+		return;
 	else if (pass_on(child_by_role(c->sup, ROLE_CONTROL), m) == -1)
 		log_debug("control is away: an answer is lost");
 }

@@ -220,6 +220,7 @@ run(struct supervisor *sup, bool foreground)
 	const char *mode = getenv("HASHSCOPE_SANDBOX");
 	struct conf_errors errs;
 
+	sup->foreground = foreground;
 	find_programs(sup);
 	sup->is_root = geteuid() == 0;
 	sup->sandbox_log = !sup->is_root && mode != NULL &&
@@ -238,6 +239,7 @@ run(struct supervisor *sup, bool foreground)
 	children_init(sup);
 	places_uids(sup);
 	places_make(sup);
+	audit_places(sup);
 	if (sup->sandbox_log)
 		log_warnx("HASHSCOPE_SANDBOX=log: the sandboxes refuse "
 			  "nothing, for development only");
@@ -272,7 +274,9 @@ usage(FILE *f)
 int
 supervisor_main(int argc, char *argv[], char *envp[])
 {
-	static struct supervisor sup = { .control_fd = -1 };
+	static struct supervisor sup = { .control_fd = -1,
+		.auth_fd = -1,
+		.audit_fd = -1 };
 	static const struct option longs[] = { { "help", no_argument, NULL,
 						   'h' },
 		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };

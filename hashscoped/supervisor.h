@@ -9,6 +9,8 @@
  *	places.c	directories, uids
  *	reload.c	a new configuration, parsed by a process without rights
  *	requests.c	what the control role asks for
+ *	acts.c		what auth has passed on to be done
+ *	audit.c		the files of the audit log
  *	logger.c	the only writer of logs
  *	notify.c	systemd
  */
@@ -56,7 +58,7 @@ struct child {
 	bool conf_pending; /* a reload waits for its PREPARED, or its DONE */
 };
 
-#define CHILDREN 6
+#define CHILDREN 8
 
 /* A listening socket; kept here so that the port answers while relayd is
  * started anew. */
@@ -78,13 +80,16 @@ struct supervisor {
 	struct port port[CONF_MAX_LISTEN];
 	unsigned nports;
 	int control_fd;
+	int auth_fd;  /* auth's directory; -1: there is none */
+	int audit_fd; /* that of the audit log, our own */
 	int run_lock, state_lock;
 	char libexec[512];
 	char self[512];
 	char empty_dir[300]; /* the children's root, when we are root */
 	bool is_root;
 	bool sandbox_log;
-	bool verbose; /* -v, whatever the file says */
+	bool verbose;    /* -v, whatever the file says */
+	bool foreground; /* -d */
 	bool stopping;
 	bool ready_told;
 	uint64_t started_ms;
@@ -130,6 +135,8 @@ void control_socket_close(struct supervisor *);
 void places_make(struct supervisor *);
 /* The accounts of the children; says once if numbers have to serve. */
 void places_uids(struct supervisor *);
+/* Whether what belongs to uid may be taken for this child's, NULL: ours. */
+bool place_is_ours(const struct supervisor *, const struct child *, uid_t);
 bool group_id(const char *name, gid_t *);
 
 /* --- reload.c --- */
@@ -148,10 +155,24 @@ struct config *conf_load(const char *path, bool must_exist, char **env,
 void request_reply(struct supervisor *, uint32_t id, bool ok, const char *text);
 void request_on_processes(struct ipc *, struct msg_in *, void *);
 void request_on_config(struct ipc *, struct msg_in *, void *);
-void request_on_reload(struct ipc *, struct msg_in *, void *);
-void request_on_log_level(struct ipc *, struct msg_in *, void *);
 void request_for_relay(struct ipc *, struct msg_in *, void *);
 void request_answer(struct ipc *, struct msg_in *, void *);
+
+/* --- acts.c --- */
+/* requester as in reload_begin(): the number of auth's DO. */
+void acts_done(struct supervisor *, uint32_t requester, unsigned status,
+    const char *detail);
+void acts_on_do(struct ipc *, struct msg_in *, void *);
+/* relayd's REPLY; false when it is not to one of ours. */
+bool acts_on_reply(struct supervisor *, struct msg_in *);
+void acts_on_login_code(struct ipc *, struct msg_in *, void *);
+
+/* --- audit.c --- */
+/* Its directory, and auth's; what is wrong is said. */
+void audit_places(struct supervisor *);
+/* Hands the files over to auth. */
+void audit_send(struct supervisor *, struct child *);
+void audit_on_full(struct ipc *, struct msg_in *, void *);
 
 /* --- logger.c --- */
 enum log_target {

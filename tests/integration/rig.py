@@ -4,6 +4,7 @@ What a test writes and reads are plain sockets, so that it decides about each
 byte, segment, FIN and RST itself.  Every wait has a deadline.
 """
 import contextlib
+import json
 import ctypes
 import os
 import pathlib
@@ -242,6 +243,49 @@ def _messages():
     return {name: i + 1 for i, name in enumerate(names)}
 
 
+def _acts():
+    """Names and numbers of the acts, from the one list of them."""
+    text = (hs.ROOT / "common" / "act.h").read_text()
+    names = re.findall(r"^\tX\((\w+),", text, re.M)
+    return {name: i + 1 for i, name in enumerate(names)}
+
+
+ACTS = _acts()
+ROLES = ["", "viewer", "operator", "admin"]
+CREDENTIALS = ["nobody", "open", "cookie", "bearer", "uid"]
+
+
+def pack_str(text):
+    """A string in a message."""
+    data = text.encode() if isinstance(text, str) else text
+    return struct.pack("<I", len(data)) + data
+
+
+def who_body(credential="nobody", secret="", peer="127.0.0.1:1", uid=0,
+             may_act=False):
+    """struct act_who."""
+    return (struct.pack("<BIB", CREDENTIALS.index(credential), uid, may_act)
+            + pack_str(secret) + pack_str(peer) + pack_str(""))
+
+
+def act_body(kind, session=None, worker="", pos=0, n=0, on=False, role="",
+             name="", text="", **who):
+    """struct act."""
+    sid = bytes.fromhex(session.replace("-", "")) if session else bytes(16)
+    return (who_body(**who) + struct.pack("<BB", ACTS[kind], bool(session))
+            + sid + pack_str(worker) + struct.pack(
+                "<QQBB", pos, n, on, ROLES.index(role))
+            + pack_str(name) + pack_str(text))
+
+
+def acted(body):
+    """struct act_done: status, text, what the JSON says."""
+    status, n = struct.unpack_from("<HI", body)
+    text = body[6:6 + n].decode()
+    result = body[6 + n + 4:]
+    return status, text, json.loads(result) if result else None
+
+
 class Control:
     """Speaks to the control role as hashscopectl does."""
 
@@ -300,17 +344,29 @@ class Control:
             at += 8
         return stats
 
+    def act(self, kind, session=None, n=0, **fields):
+        """Has something done: (status, text, result)."""
+        self.send("ACT", act_body(kind, session=session, n=n, **fields))
+        while True:
+            got, answer = self.receive()
+            if got == "ACTED":
+                return acted(answer)
+
+    def _done(self, *args, **kw):
+        status, text, _ = self.act(*args, **kw)
+        return status == 200, text
+
     def reload(self):
         """Reads the configuration again: (was it done, text)."""
-        return self.ask("REQ_RELOAD")
+        return self._done("RELOAD")
 
     def drain(self, ms):
         """Takes no newcomers; the others have so long."""
-        return self.ask("REQ_DRAIN", struct.pack("<I", ms))
+        return self._done("DRAIN", n=ms)
 
     def disconnect(self, uuid):
         """Ends a session."""
-        return self.ask("REQ_DISCONNECT", bytes.fromhex(uuid.replace("-", "")))
+        return self._done("DISCONNECT", session=uuid)
 
     def close(self):
         """Closes the connection."""

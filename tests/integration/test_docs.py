@@ -13,6 +13,7 @@ ROLES = {
     "R_RELAY": "relayd", "R_CAPTURE": "captured", "R_QUERY": "query",
     "R_AUTH": "auth", "R_API": "apid", "R_REPLAY": "replay",
     "R_NOSTR": "nostrd", "R_SIGNER": "signer",
+    "R_PASSWORD": "password",
     "R_CTL": "hashscopectl", "R_CHILD": "each child",
     "R_VIEWER": "each viewer"}
 

@@ -18,15 +18,16 @@ import rig
 ROOT = os.getuid() == 0
 UID_BASE = 59800
 CAP_SYS_RESOURCE = 24
-SCHED = {"captured", "query page", "query search"}
+SCHED = {"captured", "query page", "query search", "password"}
 # Name, account, and the number that serves where that is missing.
 CHILDREN = {
     "relayd": ("hashscope-relay", 3), "resolver": ("hashscope-resolve", 2),
     "captured": ("hashscope-capture", 4), "control": ("hashscope", 1),
     "query page": ("hashscope-query", 5),
     "query search": ("hashscope-query", 5),
+    "auth": ("hashscope-auth", 7), "password": ("hashscope-password", 12),
 }
-CHROOTED = {"relayd", "control"}
+CHROOTED = {"relayd", "control", "auth", "password"}
 USERS = [pytest.param(None, id="as we are"),
          pytest.param(rig.NOBODY, id="as a user", marks=pytest.mark.skipif(
              not ROOT, reason="we are one"))]
@@ -36,7 +37,7 @@ def whole(box, body="", **kw):
     """A box with every child there and introduced."""
     b = box(body, args=["-v"], capture=True, **kw)
     for name in ("relayd", "resolver", "captured", "control", "query-page",
-                 "query-search"):
+                 "query-search", "auth", "password"):
         b.hsd.wait_log(f"{name} is ready")
     b.stats()
     assert set(b.hsd.children()) == set(CHILDREN)
@@ -101,6 +102,7 @@ def check_rest(b, name, pid, root):
 
 def check_descriptors(b, name, pid):
     """Nothing was inherited, and nothing opened beyond the job."""
+    mine = [str(b.hsd.state_dir / x) for x in ("auth", "audit/audit.jsonl")]
     files = re.compile(re.escape(str(b.hsd.state_dir)) + r"/store\.db")
     for fd, link in rig.proc_fds(pid).items():
         if fd <= 2:
@@ -110,6 +112,10 @@ def check_descriptors(b, name, pid):
             flags = int(re.search(r"flags:\s*(\d+)", info)[1], 8)
             if name != "captured" and not link.endswith("-shm"):
                 assert flags & os.O_ACCMODE == os.O_RDONLY, (name, link)
+        elif name == "auth" and link in mine:
+            info = rig.proc_file(pid, f"fdinfo/{fd}")
+            flags = int(re.search(r"flags:\s*(\d+)", info)[1], 8)
+            assert flags & os.O_APPEND or link != mine[1]
         else:
             assert link.startswith(("socket:", "pipe:", "anon_inode:[event")), (
                 name, fd, link)
@@ -300,7 +306,7 @@ def test_the_end(box, sig):
             for x in b.hsd.log(" has ended: ")]
     assert ends == [(name, "exit 0") for name in (
         "relayd", "captured", "resolver", "query-page", "query-search",
-        "control")]
+        "control", "auth", "password")]
     assert b.hsd.log()[-1].endswith(": ended")
     with pytest.raises(ConnectionRefusedError):
         b.miner()

@@ -8,7 +8,7 @@ store_SRCS := $(wildcard captured/store*.c captured/select*.c) captured/map.c \
 	captured/setting.c \
 	captured/migrate.c captured/reader.c captured/sql.c captured/text.c \
 	tests/unit/storelib.c
-test_grammar_SRCS := hashscopectl/grammar.c hashscopectl/time.c
+test_grammar_SRCS := $(wildcard hashscopectl/grammar*.c) hashscopectl/time.c
 test_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c)
 test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
 test_store_SRCS := $(store_SRCS)

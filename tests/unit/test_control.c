@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "common/act.h"
 #include "common/record.h"
 #include "hashscoped/control.h"
 #include "hashscoped/control_int.h"
@@ -26,7 +27,7 @@ struct world {
 	struct control *k;
 	struct event_base *base;
 	struct ipc_ops supervisor_ops;
-	int supervisor, page, search, capture; /* the far ends */
+	int supervisor, page, search, capture, auth; /* the far ends */
 };
 
 /* What was read last at a far end. */
@@ -74,6 +75,7 @@ setup(void **state)
 	w->page = make_peer(w, ROLE_QUERY_PAGE, 1);
 	w->search = make_peer(w, ROLE_QUERY_SEARCH, 1);
 	w->capture = make_peer(w, ROLE_CAPTURE, 1);
+	w->auth = make_peer(w, ROLE_AUTH, 1);
 	mbuf_init(&got);
 	*state = w;
 	return 0;
@@ -95,6 +97,8 @@ teardown(void **state)
 	close(w->page);
 	close(w->search);
 	close(w->capture);
+	if (w->auth != -1)
+		close(w->auth);
 	event_base_free(w->base);
 	mbuf_free(&got);
 	free(w->k);
@@ -349,54 +353,105 @@ test_hello(void **state)
 }
 
 static void
-test_view_only(void **state)
+put_act(struct mbuf *b, enum act_kind kind, uint64_t n)
 {
-	static const enum msg_type acts[] = { MSG_REQ_RELOAD, MSG_REQ_LOG_LEVEL,
-		MSG_REQ_DRAIN, MSG_REQ_DISCONNECT };
-	static const size_t sizes[] = { 0, 1, 4, 16 };
-	static const uint8_t zeros[16];
-	struct world *w = *state;
-	struct mbuf b;
-	int fd = welcomed(w, 1001, ACCESS_VIEW);
-	size_t i;
+	struct act a = { .kind = (uint8_t)kind, .n = n };
 
-	mbuf_init(&b);
-	for (i = 0; i < 4; i++) {
-		mbuf_reset(&b);
-		msg_put_raw(&b, zeros, sizes[i]);
-		tell(w, fd, acts[i], 5, &b);
-		receive(w, fd, ROLE_CTL, MSG_REPLY);
-		assert_int_equal(got_id, 5);
-		reply_is(false, "look, not act");
-	}
+	/* What a client says of itself is not believed. */
+	a.who.credential = ACT_COOKIE;
+	a.who.may_act = true;
+	a.who.uid = 4711;
+	snprintf(a.who.secret, sizeof(a.who.secret), "secret");
+	snprintf(a.who.peer, sizeof(a.who.peer), "192.0.2.1:1");
+	mbuf_init(b);
+	act_put(b, &a);
+}
+
+static void
+acted_is(uint16_t status, const char *words)
+{
+	struct act_done d;
+	struct mcur c;
+
+	mcur_init(&c, got.data, got.len);
+	act_done_get(&c, &d);
+	assert_int_equal(msg_end(&c), 0);
+	assert_int_equal(d.status, status);
+	assert_non_null(strstr(d.detail, words));
+}
+
+/* auth is told who asks, and decides. */
+static void
+act_as(struct world *w, uid_t uid, enum control_access access)
+{
+	struct act_done d = { .status = 200, .detail = "draining" };
+	int fd = welcomed(w, uid, access);
+	struct mbuf b;
+	struct mcur c;
+	struct act a;
+
+	put_act(&b, ACT_DRAIN, 77);
+	tell(w, fd, MSG_ACT, 9, &b);
+	receive(w, w->auth, ROLE_AUTH, MSG_ACT);
+	mcur_init(&c, got.data, got.len);
+	act_get(&c, &a);
+	assert_int_equal(msg_end(&c), 0);
+	assert_int_equal(a.kind, ACT_DRAIN);
+	assert_int_equal(a.n, 77);
+	assert_int_equal(a.who.credential, ACT_UID);
+	assert_int_equal(a.who.uid, uid);
+	assert_int_equal(a.who.may_act, access == ACCESS_FULL);
+	assert_string_equal(a.who.secret, "");
+	assert_string_equal(a.who.peer, "hashscopectl");
+	mbuf_reset(&b);
+	act_done_put(&b, &d);
+	tell(w, w->auth, MSG_ACTED, got_id, &b);
+	receive(w, fd, ROLE_CTL, MSG_ACTED);
+	assert_int_equal(got_id, 9);
+	acted_is(200, "draining");
 	mbuf_free(&b);
 	nothing_at(w, w->supervisor);
-	tell(w, fd, MSG_REQ_CONFIG, 6, NULL);
-	receive(w, w->supervisor, ROLE_SUPERVISOR, MSG_REQ_CONFIG);
 	close(fd);
 }
 
 static void
 test_acts(void **state)
 {
-	struct world *w = *state;
-	struct mbuf b;
-	int fd = welcomed(w, 0, ACCESS_FULL);
+	act_as(*state, 0, ACCESS_FULL);
+	act_as(*state, 1001, ACCESS_VIEW);
+}
 
-	mbuf_init(&b);
-	msg_put_u32(&b, 77);
-	tell(w, fd, MSG_REQ_DRAIN, 9, &b);
-	receive(w, w->supervisor, ROLE_SUPERVISOR, MSG_REQ_DRAIN);
-	assert_int_equal(got.len, 4);
-	assert_int_equal(got.data[0], 77);
-	mbuf_reset(&b);
-	msg_put_u8(&b, 1);
-	msg_put_str(&b, "draining");
-	tell(w, w->supervisor, MSG_REPLY, got_id, &b);
-	receive(w, fd, ROLE_CTL, MSG_REPLY);
-	assert_int_equal(got_id, 9);
-	reply_is(true, "draining");
+/* Nothing is done past auth. */
+static void
+test_acts_without_auth(void **state)
+{
+	struct world *w = *state;
+	int fd = welcomed(w, 0, ACCESS_FULL);
+	struct control_request *r;
+	struct mbuf b;
+
+	put_act(&b, ACT_RELOAD, 0);
+	tell(w, fd, MSG_ACT, 3, &b);
+	receive(w, w->auth, ROLE_AUTH, MSG_ACT);
+	close(w->auth);
+	w->auth = -1;
+	receive(w, fd, ROLE_CTL, MSG_ACTED);
+	acted_is(503, "auth has ended");
+	/* What is asked meanwhile waits a little. */
+	tell(w, fd, MSG_ACT, 4, &b);
+	nothing_at(w, fd);
+	TAILQ_FOREACH(r, &w->k->requests, entry)
+		r->since -= CONTROL_AUTH_S * 1000 + 1;
+	control_clients_tick(w->k);
+	receive(w, fd, ROLE_CTL, MSG_ACTED);
+	assert_int_equal(got_id, 4);
+	acted_is(503, "auth is not running");
+	tell(w, fd, MSG_ACT, 5, &b);
+	nothing_at(w, fd);
+	w->auth = make_peer(w, ROLE_AUTH, 2);
+	receive(w, w->auth, ROLE_AUTH, MSG_ACT);
 	mbuf_free(&b);
+	nothing_at(w, w->supervisor);
 	close(fd);
 }
 
@@ -406,8 +461,8 @@ test_malformed(void **state)
 	static const struct {
 		enum msg_type type;
 		size_t len;
-	} tab[] = { { MSG_REQ_DRAIN, 3 }, { MSG_REQ_DISCONNECT, 15 },
-		{ MSG_REQ_LOG_LEVEL, 0 }, { MSG_QUERY, 20 },
+	} tab[] = { { MSG_REQ_CONFIG, 1 }, { MSG_REQ_PROCESSES, 15 },
+		{ MSG_ACT, 0 }, { MSG_ACT, 30 }, { MSG_QUERY, 20 },
 		{ MSG_CTL_HELLO, 4 } };
 	static const uint8_t zeros[32];
 	struct world *w = *state;
@@ -849,8 +904,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_access),
 		T(test_hello),
-		T(test_view_only),
 		T(test_acts),
+		T(test_acts_without_auth),
 		T(test_malformed),
 		T(test_numbers),
 		T(test_lanes),
