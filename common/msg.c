@@ -27,6 +27,7 @@ static const char *const role_names[ROLE_MAX] = {
 	[ROLE_NOSTR] = "nostrd",
 	[ROLE_SIGNER] = "signer",
 	[ROLE_PASSWORD] = "password",
+	[ROLE_NOSTR_RESOLVER] = "resolver of nostrd",
 	[ROLE_CTL] = "hashscopectl",
 };
 

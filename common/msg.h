@@ -35,16 +35,17 @@ enum role {
 	ROLE_API,
 	ROLE_REPLAY, /* submits captured shares again */
 	ROLE_NOSTR,
-	ROLE_SIGNER,   /* holds nostrd's key */
-	ROLE_PASSWORD, /* checks passwords for auth */
-	ROLE_CTL,      /* hashscopectl, on the control socket */
+	ROLE_SIGNER,         /* holds nostrd's key */
+	ROLE_PASSWORD,       /* checks passwords for auth */
+	ROLE_NOSTR_RESOLVER, /* nostrd's names, so that relayd's never wait */
+	ROLE_CTL,            /* hashscopectl, on the control socket */
 	ROLE_MAX
 };
 
 /* One bit a role, for the masks in the list below. */
 #define R_SUP      (1u << ROLE_SUPERVISOR)
 #define R_CONTROL  (1u << ROLE_CONTROL)
-#define R_RESOLVER (1u << ROLE_RESOLVER)
+#define R_RESOLVER ((1u << ROLE_RESOLVER) | (1u << ROLE_NOSTR_RESOLVER))
 #define R_RELAY    (1u << ROLE_RELAY)
 #define R_CAPTURE  (1u << ROLE_CAPTURE)
 #define R_QUERY    ((1u << ROLE_QUERY_PAGE) | (1u << ROLE_QUERY_SEARCH))
@@ -94,6 +95,10 @@ enum role {
 	X(CONF_BROADCAST, R_SUP,      R_CAPTURE, MSG_KIB(1),     0) \
 	X(CONF_REPLAY,   R_SUP,       R_REPLAY,  MSG_KIB(1),     0) \
 	X(CONF_AUTH,     R_SUP,       R_AUTH,    MSG_KIB(1),     1) \
+	X(CONF_NOSTR,    R_SUP,       R_NOSTR,   MSG_KIB(4),     1) \
+	X(CONF_NOSTR_RELAY, R_SUP,    R_NOSTR,   512,            0) \
+	X(CONF_NOSTR_TRUST, R_SUP,    R_NOSTR,   32,             0) \
+	X(CONF_SIGNER,   R_SUP,       R_SIGNER,  64,             1) \
 	X(CONF_END,      R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_PREPARED, R_CHILD,     R_SUP,     MSG_KIB(1),     0) \
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
@@ -109,8 +114,8 @@ enum role {
 	X(REPLAY_SHARE,  R_CAPTURE,   R_REPLAY,  MSG_RECORD_MAX, 0) \
 	X(REPLAY_OVER,   R_CAPTURE,   R_REPLAY,  16,             0) \
 	/* names to addresses */ \
-	X(RESOLVE,       R_RELAY,     R_RESOLVER, 300,           0) \
-	X(RESOLVED,      R_RESOLVER,  R_RELAY,   MSG_KIB(2),     0) \
+	X(RESOLVE,       R_RELAY | R_NOSTR, R_RESOLVER, 300,     0) \
+	X(RESOLVED,      R_RESOLVER,  R_RELAY | R_NOSTR, MSG_KIB(2), 0) \
 	/* the tap: relayd's copies */ \
 	X(TAP_HELLO,     R_RELAY,     R_CAPTURE, 64,             0) \
 	X(TAP_RESUME,    R_CAPTURE,   R_RELAY,   24,             0) \
@@ -147,6 +152,18 @@ enum role {
 	X(HELD,          R_QUERY,     R_CAPTURE, 0,              0) \
 	X(GO,            R_CAPTURE,   R_QUERY,   0,              0) \
 	X(HOLD_LATE,     R_CAPTURE,   R_SUP,     4,              0) \
+	/* Nostr: events to sign; agents and relays, answered with REPLY */ \
+	X(SIGNER_HELLO,  R_SIGNER,    R_NOSTR,   32,             0) \
+	X(SIGN,          R_NOSTR,     R_SIGNER,  MSG_KIB(192),   0) \
+	X(SIGNED,        R_SIGNER,    R_NOSTR,   128,            0) \
+	X(REQ_AGENTS,    R_CTL | R_CONTROL | R_API, R_CONTROL | R_NOSTR, \
+					     256,            0) \
+	X(REQ_RELAYS,    R_CTL | R_CONTROL | R_API, R_CONTROL | R_NOSTR, 0, 0) \
+	X(REQ_NOSTR_KEY, R_CTL | R_CONTROL | R_API, R_CONTROL | R_NOSTR, 0, 0) \
+	X(ROW_AGENT,     R_NOSTR | R_CONTROL, R_CONTROL | R_CTL | R_API, \
+					     MSG_KIB(2),     0) \
+	X(ROW_NOSTR_RELAY, R_NOSTR | R_CONTROL, R_CONTROL | R_CTL | R_API, \
+					     MSG_KIB(1),     0) \
 	/* the operator's requests: asked of control, answered with REPLY */ \
 	X(CTL_HELLO,     R_CTL,       R_CONTROL, 4,              0) \
 	X(CTL_WELCOME,   R_CONTROL,   R_CTL,     MSG_KIB(1),     0) \
@@ -187,7 +204,7 @@ enum role {
 	X(LOGIN_CODE,    R_AUTH,      R_SUP,     256,            0) \
 	X(HASH,          R_AUTH,      R_PASSWORD, MSG_KIB(1),    0) \
 	X(HASHED,        R_PASSWORD,  R_AUTH,    512,            0) \
-	X(REPLY,         R_SUP | R_RELAY | R_CAPTURE | R_CONTROL, \
+	X(REPLY,         R_SUP | R_RELAY | R_CAPTURE | R_NOSTR | R_CONTROL, \
 			 R_SUP | R_CONTROL | R_CTL | R_API, MSG_KIB(1), 0)
 /* clang-format on */
 
