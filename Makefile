@@ -3,6 +3,8 @@
 #
 #	make            build the programs into build/
 #	make tools      and the simulators and benchmarks of tests/
+#	make ui         the web console, into ui/dist (needs Node)
+#	make ui-dev     serves it with hot reload, for a running apid
 #	make run        start HashScope in ./run, with a demo or POOL_HOST
 #	make check      every test that is quick
 #	make long       the tests that take longer than ten seconds each
@@ -24,14 +26,17 @@ all:
 
 # Packages come before anything is built, so while this file is read; but
 # not for make -n.
-deps_run := build
-deps_check := build check
+deps_run := build ui
+deps_ui := build ui
+deps_ui-dev := build ui
+deps_check := build check ui
 deps_check-unit := build check
 deps_check-fuzz := build check
 deps_check-integration := build check
 deps_long := build check
 deps_bench := build check
-deps_lint := build lint
+deps_check-ui := build check ui
+deps_lint := build lint ui
 deps_fuzz := build fuzz
 DEPS := $(sort $(foreach g,$(MAKECMDGOALS),$(deps_$(g))))
 ifneq ($(DEPS),)
@@ -153,7 +158,7 @@ compile_commands.json: $(B)/flags FORCE
 	@cmp -s $(B)/cc.json $@ || cp $(B)/cc.json $@
 
 clean:
-	rm -rf build build-san build-fuzz compile_commands.json
+	rm -rf build build-san build-fuzz ui/dist compile_commands.json
 
 run: all tools
 	@exec etc/run.sh
@@ -164,13 +169,16 @@ UNIT_BINS = $(foreach t,$(UNIT),$($(t)_BIN))
 FUZZ_BINS = $(foreach t,$(FUZZ),$($(t)_BIN))
 
 check: all tools $(UNIT_BINS) $(FUZZ_BINS)
-	@exec tests/run.sh unit fuzz integration
+	@exec tests/run.sh unit fuzz ui integration
 
 check-unit: $(UNIT_BINS)
 	@exec tests/run.sh unit
 
 check-fuzz: $(FUZZ_BINS)
 	@exec tests/run.sh fuzz
+
+check-ui: all tools
+	@exec tests/run.sh ui
 
 check-integration: all tools
 	@exec tests/run.sh integration
@@ -210,4 +218,4 @@ install: all
 
 FORCE:
 .PHONY: FORCE all tools clean run check check-unit check-fuzz \
-	check-integration long lint fuzz bench install
+	check-ui check-integration long lint fuzz bench install

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what HashScope needs of Debian 12, as far as it is missing.
 #
-#	etc/deps.sh [build|check|lint|fuzz ...]
+#	etc/deps.sh [build|ui|check|lint|fuzz ...]
 #
 # Asks dpkg once; when nothing is missing that is all, and no right is
 # needed.  Else: apt-get, through sudo when we are not root.
@@ -20,6 +20,11 @@ check="libcmocka-dev python3 python3-pytest haproxy iproute2 procps mandoc
 lint="libcmocka-dev clang-format clang-tidy cppcheck mandoc pyflakes3 python3
 	shellcheck systemd"
 fuzz="clang libclang-rt-14-dev"
+
+# Node for the console, unless it is there from somewhere else; mandoc for
+# the manual pages in its documentation.
+ui="mandoc"
+command -v npm >/dev/null || ui="$ui nodejs npm"
 
 # Daemons among them: they are for the tests, and are not to run here.
 daemons="haproxy prometheus"
@@ -78,10 +83,11 @@ want=$build
 for group; do
 	case $group in
 	build) ;;
+	ui) want="$want $ui" ;;
 	check) want="$want $check" ;;
 	lint) want="$want $lint" ;;
 	fuzz) want="$want $check $fuzz" ;;
-	*) die "no group $group (build, check, lint, fuzz)" ;;
+	*) die "no group $group (build, ui, check, lint, fuzz)" ;;
 	esac
 done
 command -v dpkg-query >/dev/null || {

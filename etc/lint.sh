@@ -145,6 +145,17 @@ check_words()
 		"${all[@]}"
 }
 
+# The console; where Node is not, only CI cannot do without.
+check_types()
+{
+	etc/ui.sh types
+}
+
+check_eslint()
+{
+	etc/ui.sh eslint
+}
+
 # As installed, but for the program, which is not here.
 check_systemd()
 {
@@ -164,8 +175,13 @@ check_systemd()
 	grep -q '^hashscope-relay:' "$tmp/root/etc/passwd"
 }
 
-[ $# -gt 0 ] || set -- format headers extern sleep length heads words \
-	shell python manuals systemd cppcheck tidy
+[ $# -gt 0 ] || {
+	set -- format headers extern sleep length heads words shell python \
+	    manuals systemd cppcheck tidy
+	if [ -n "${CI:-}" ] || command -v npm >/dev/null; then
+		set -- "$@" types eslint
+	fi
+}
 for check; do
 	began=$SECONDS
 	if "check_$check" >"$tmp/out" 2>&1; then

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Runs tests and adds up what they say:
 #
-#	tests/run.sh [unit] [fuzz] [integration] [long]
+#	tests/run.sh [unit] [fuzz] [ui] [integration] [long]
 #
 # unit: the cmocka programs; fuzz: each fuzz target over its corpus;
-# integration, long: pytest without and with the tests marked `long`, the
+# ui: vitest and, in a browser, tests/ui; integration, long: pytest without and with the tests marked `long`, the
 # latter with tests/long/*.sh.  The last line is `N passed, N failed`.  It
 # is a failure when a part ran nothing.
 #
@@ -115,6 +115,22 @@ integration()
 	add $counts
 }
 
+# The console's own unit tests; what they say is their last line.
+ui()
+{
+	local log=$logs/vitest.log closing
+	etc/ui.sh vitest >"$log" 2>&1
+	closing=$(tail -n 1 "$log")
+	if [[ $closing =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]] &&
+	    [ "${BASH_REMATCH[1]}" -gt 0 ]; then
+		add "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" 0
+		echo "  ok    vitest ${BASH_REMATCH[1]}"
+	else
+		add 0 1 0
+	fi
+	[ "${BASH_REMATCH[2]:-1}" -eq 0 ] || tail -n 100 "$log"
+}
+
 if [ "${1:-}" = --one ]; then
 	one "$2" "$3"
 	exit 0
@@ -125,6 +141,7 @@ for part; do
 	case $part in
 	unit) programs unit $(names tests/unit/test_*.c) ;;
 	fuzz) programs fuzz $(names tests/fuzz/fuzz_*.c) ;;
+	ui) ui ;;
 	integration) integration "not long" integration ;;
 	long)
 		integration long long

@@ -1,0 +1,88 @@
+/* One line of the message list. */
+import { memo } from 'react'
+import type { Message } from '@/api/types'
+import { cx } from '@/lib/cx'
+import { messageOf, type Item } from '@/state/messages'
+import { t } from '@/text'
+import { Badge } from '@/ui/Badge'
+import { Raw } from '@/ui/Raw'
+import { Clock } from '@/ui/Time'
+import { DirectionMark, latencyOf, latencyTone, sessionOf, sizeOf, summaryOf, verdictOf } from './columns'
+
+export const GRID =
+  'grid items-center gap-x-3 px-3 sm:px-4 ' +
+  'grid-cols-[84px_16px_minmax(0,1fr)_auto] ' +
+  'md:grid-cols-[92px_66px_16px_150px_64px_minmax(0,1fr)_56px_70px_92px]'
+
+interface Props {
+  readonly item: Item
+  readonly index: number
+  readonly top: number
+  readonly height: number
+  readonly selected: boolean
+  readonly fresh: boolean
+  readonly onOpen: (id: string) => void
+}
+
+function Gap({ count }: { count: number | null }) {
+  return (
+    <span className="flex w-full items-center gap-3 text-xs text-attention">
+      <span className="h-px flex-1 border-t border-dashed border-attention" />
+      {count === null ? t.messages.missedSome : t.messages.missed(count)}
+      <span className="h-px flex-1 border-t border-dashed border-attention" />
+    </span>
+  )
+}
+
+function Cell({ className, children }: { className?: string; children: React.ReactNode }) {
+  return (
+    <div role="cell" className={cx('truncate', className)}>
+      {children}
+    </div>
+  )
+}
+
+function Cells({ m }: { m: Message }) {
+  const verdict = verdictOf(m)
+  const summary = summaryOf(m)
+  return (
+    <>
+      <Cell className="text-dim"><Clock at={m.ts_recv} /></Cell>
+      <Cell className="hidden font-mono text-xs text-faint md:block">{sessionOf(m)}</Cell>
+      <Cell><DirectionMark m={m} /></Cell>
+      <Cell>
+        <span className={m.is_response ? 'text-dim' : 'text-ink'}><Raw value={m.method} max={64} empty={m.is_response ? t.messages.response : t.messages.unparsed} /></span>
+        <span className="ml-2 text-xs text-faint md:hidden"><Raw value={summary} max={120} /></span>
+      </Cell>
+      <Cell className="hidden font-mono text-xs text-faint md:block">{m.id}</Cell>
+      <Cell className="hidden text-dim md:block"><Raw value={summary} max={240} /></Cell>
+      <Cell className="hidden text-right text-faint md:block">{sizeOf(m)}</Cell>
+      <Cell className={cx('hidden text-right md:block', latencyTone(m.latency_ms))}>{latencyOf(m)}</Cell>
+      <Cell className="text-right">{verdict && <Badge tone={verdict.tone}>{verdict.label}</Badge>}</Cell>
+    </>
+  )
+}
+
+export const Row = memo(function Row({ item, index, top, height, selected, fresh, onOpen }: Props) {
+  const m = item.kind === 'message' ? messageOf(item.body) : null
+  return (
+    <div
+      role="row"
+      id={`row-${item.id}`}
+      aria-rowindex={index + 2}
+      aria-selected={selected}
+      onClick={() => item.kind === 'message' && onOpen(item.id)}
+      className={cx(
+        GRID,
+        'absolute inset-x-0 border-b border-line/60 text-sm',
+        m ? 'cursor-pointer hover:bg-raised/70' : '!flex',
+        selected && '!bg-accent/10 shadow-[inset_2px_0_0_rgb(var(--accent))]',
+        fresh && !selected && 'animate-fresh',
+        m?.after_gap === true && 'border-t border-t-attention',
+      )}
+      style={{ transform: `translateY(${top}px)`, height }}
+    >
+      {m ? <Cells m={m} /> : <div role="cell" className="w-full"><Gap count={item.kind === 'gap' ? item.count : null} /></div>}
+    </div>
+  )
+})

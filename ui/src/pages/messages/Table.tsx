@@ -1,0 +1,111 @@
+/*
+ * The live table.  Rows of one height, only those which are seen; it follows
+ * the newest while one looks at the top, and stands still otherwise.
+ */
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useEffect, useRef, useState } from 'react'
+import { cx } from '@/lib/cx'
+import { t } from '@/text'
+import type { Item } from '@/state/messages'
+import { GRID, Row } from './Row'
+
+const ROW = 30
+const FRESH_MS = 1500
+
+interface Props {
+  readonly items: readonly Item[]
+  readonly selected: string | null
+  readonly onOpen: (id: string) => void
+  readonly onTop: (atTop: boolean) => void
+  readonly onEnd: () => void
+  /** Counts up when the table shall go to its top. */
+  readonly jump: number
+}
+
+function Head() {
+  const c = t.messages.columns
+  const hidden = 'hidden md:block'
+  const cells: [string, string][] = [
+    [c.time, ''], [c.session, hidden], [c.direction, 'sr-only md:not-sr-only md:overflow-hidden md:w-4 md:text-transparent'], [c.method, ''], [c.id, hidden],
+    [c.summary, hidden], [c.size, `${hidden} text-right`], [c.latency, `${hidden} text-right`], [c.verdict, 'text-right'],
+  ]
+  return (
+    <div role="rowgroup">
+      <div role="row" aria-rowindex={1} className={cx(GRID, 'h-8 border-b text-xs font-medium text-dim')}>
+        {cells.map(([label, className]) => (
+          <div key={label} role="columnheader" className={cx('truncate', className)}>{label}</div>
+        ))}
+      </div>
+    </div>
+  )
+}
+
+/** The ids that came since, so that they flash; not when all would. */
+function useFresh(items: readonly Item[]): ReadonlySet<string> {
+  const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set())
+  const top = useRef<string | null>(null)
+  useEffect(() => {
+    const before = top.current
+    top.current = items[0]?.id ?? null
+    if (before === null || before === top.current) return
+    const at = items.findIndex((i) => i.id === before)
+    if (at <= 0 || at > 12) return
+    setFresh(new Set(items.slice(0, at).map((i) => i.id)))
+    const id = setTimeout(() => setFresh(new Set()), FRESH_MS)
+    return () => clearTimeout(id)
+  }, [items])
+  return fresh
+}
+
+export function Table({ items, selected, onOpen, onTop, onEnd, jump }: Props) {
+  const box = useRef<HTMLDivElement>(null)
+  const fresh = useFresh(items)
+  const virtual = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW,
+    overscan: 16,
+  })
+  useEffect(() => {
+    box.current?.scrollTo({ top: 0 })
+  }, [jump])
+  const at = selected === null ? -1 : items.findIndex((i) => i.id === selected)
+  const scroll = useRef(virtual)
+  useEffect(() => {
+    scroll.current = virtual
+  })
+  useEffect(() => {
+    if (at >= 0) scroll.current.scrollToIndex(at, { align: 'auto' })
+    // Only when another row is chosen, not when it moves.
+  }, [selected]) // eslint-disable-line react-hooks/exhaustive-deps
+  const onScroll = () => {
+    const el = box.current
+    if (!el) return
+    onTop(el.scrollTop < ROW)
+    if (el.scrollHeight - el.scrollTop - el.clientHeight < 40 * ROW) onEnd()
+  }
+  return (
+    <div role="table" aria-label={t.messages.table} aria-rowcount={items.length + 1} className="flex min-h-0 flex-1 flex-col">
+      <Head />
+      <div
+        ref={box}
+        role="rowgroup"
+        tabIndex={0}
+        aria-label={t.messages.table}
+        onScroll={onScroll}
+        className="min-h-0 flex-1 overflow-y-auto overflow-x-hidden outline-offset-[-2px]"
+      >
+        <div role="presentation" className="relative" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((v) => {
+            const item = items[v.index]
+            if (!item) return null
+            return (
+              <Row key={item.id} item={item} index={v.index} top={v.start} height={ROW}
+                selected={item.id === selected} fresh={fresh.has(item.id)} onOpen={onOpen} />
+            )
+          })}
+        </div>
+      </div>
+    </div>
+  )
+}

@@ -1,0 +1,34 @@
+/* A length divided into its parts: where a share's time went. */
+import { us } from '@/lib/format'
+import { cx } from '@/lib/cx'
+
+export interface Part {
+  readonly label: string
+  readonly us: number | null
+  readonly className: string
+}
+
+export function Split({ label, parts }: { label: string; parts: readonly Part[] }) {
+  const known = parts.filter((p): p is Part & { us: number } => p.us !== null && p.us >= 0)
+  const sum = known.reduce((n, p) => n + p.us, 0)
+  return (
+    <div>
+      <div role="img" aria-label={`${label}: ${known.map((p) => `${p.label} ${us(p.us)}`).join(', ')}`} className="flex h-2 overflow-hidden rounded-full bg-raised">
+        {known.map((p) => (
+          <span key={p.label} className={p.className} style={{ width: `${sum > 0 ? (100 * p.us) / sum : 0}%` }} />
+        ))}
+      </div>
+      <dl className="mt-2 grid grid-cols-2 gap-x-4 gap-y-1 text-sm sm:grid-cols-4">
+        {parts.map((p) => (
+          <div key={p.label} className="min-w-0">
+            <dt className="flex items-center gap-1.5 truncate text-xs text-dim">
+              <span aria-hidden className={cx('inline-block size-2 rounded-sm', p.className)} />
+              {p.label}
+            </dt>
+            <dd className="tabular-nums">{us(p.us)}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  )
+}
