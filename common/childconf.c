@@ -229,3 +229,71 @@ auth_conf_get(struct mcur *c, struct auth_conf *a)
 	a->owner_uid = msg_get_u32(c);
 	msg_get_str(c, a->console, sizeof(a->console));
 }
+
+void
+api_conf_put(struct mbuf *b, const struct api_conf *a)
+{
+	msg_put_u8(b, a->auth);
+	msg_put_u32(b, a->max_conns);
+	msg_put_u32(b, a->per_address);
+	msg_put_u32(b, a->requests);
+	msg_put_u32(b, a->head_ms);
+	msg_put_u32(b, a->body_ms);
+	msg_put_u32(b, a->idle_ms);
+	msg_put_str(b, a->site);
+	msg_put_str(b, a->version);
+	msg_put_str(b, a->hostname);
+	msg_put_str(b, a->listen_host);
+	msg_put_str(b, a->pool_host);
+	msg_put_str(b, a->run_id);
+	msg_put_u16(b, a->listen_port);
+	msg_put_u16(b, a->pool_port);
+	msg_put_u16(b, a->api_port);
+	msg_put_u64(b, a->capture_messages);
+	msg_put_u8(b, a->capture);
+	msg_put_u8(b, a->nostr);
+	msg_put_i64(b, a->started_us);
+}
+
+void
+api_conf_get(struct mcur *c, struct api_conf *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->auth = msg_get_bool(c);
+	a->max_conns = msg_get_u32(c);
+	a->per_address = msg_get_u32(c);
+	a->requests = msg_get_u32(c);
+	a->head_ms = msg_get_u32(c);
+	a->body_ms = msg_get_u32(c);
+	a->idle_ms = msg_get_u32(c);
+	msg_get_str(c, a->site, sizeof(a->site));
+	msg_get_str(c, a->version, sizeof(a->version));
+	msg_get_str(c, a->hostname, sizeof(a->hostname));
+	msg_get_str(c, a->listen_host, sizeof(a->listen_host));
+	msg_get_str(c, a->pool_host, sizeof(a->pool_host));
+	msg_get_str(c, a->run_id, sizeof(a->run_id));
+	a->listen_port = msg_get_u16(c);
+	a->pool_port = msg_get_u16(c);
+	a->api_port = msg_get_u16(c);
+	a->capture_messages = msg_get_u64(c);
+	a->capture = msg_get_bool(c);
+	a->nostr = msg_get_bool(c);
+	a->started_us = msg_get_i64(c);
+}
+
+void
+api_listen_put(struct mbuf *b, const struct api_listen *l)
+{
+	msg_put_u32(b, l->id);
+	msg_put_str(b, l->name);
+	msg_put_u8(b, l->loopback);
+}
+
+void
+api_listen_get(struct mcur *c, struct api_listen *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->id = msg_get_u32(c);
+	msg_get_str(c, l->name, sizeof(l->name));
+	l->loopback = msg_get_bool(c);
+}

@@ -105,6 +105,39 @@ struct auth_conf {
 
 void auth_conf_put(struct mbuf *, const struct auth_conf *);
 void auth_conf_get(struct mcur *, struct auth_conf *);
+/* CONF_API: limits and timers of apid, and what /api/config tells of the
+ * rest; fd is the console's pack, or none. */
+struct api_conf {
+	bool auth; /* false: API_AUTH=none, everybody may do everything */
+	uint32_t max_conns;
+	uint32_t per_address;
+	uint32_t requests; /* a second, of one address */
+	uint32_t head_ms;  /* until a request's head is there */
+	uint32_t body_ms;  /* and its body */
+	uint32_t idle_ms;  /* between two requests */
+	/* for people */
+	char site[65];
+	char version[24];
+	char hostname[65]; /* of the machine, for Host */
+	char listen_host[64], pool_host[256], run_id[256];
+	uint16_t listen_port, pool_port, api_port;
+	uint64_t capture_messages;
+	bool capture, nostr;
+	int64_t started_us; /* real time, µs since 1970 */
+};
+
+/* CONF_API_LISTEN; fd is the listening socket, or none when it is already
+ * held (a reload). */
+struct api_listen {
+	uint32_t id;
+	char name[64]; /* "127.0.0.1:8000" */
+	bool loopback;
+};
+
+void api_conf_put(struct mbuf *, const struct api_conf *);
+void api_conf_get(struct mcur *, struct api_conf *);
+void api_listen_put(struct mbuf *, const struct api_listen *);
+void api_listen_get(struct mcur *, struct api_listen *);
 void control_conf_put(struct mbuf *, const struct control_conf *);
 void control_conf_get(struct mcur *, struct control_conf *);
 void relay_conf_put(struct mbuf *, const struct relay_conf *);

@@ -37,6 +37,7 @@ static const struct {
 	{ ROLE_PASSWORD, "password", NULL, "hashscope-password" },
 	{ ROLE_AUTH, "auth", NULL, "hashscope-auth" },
 	{ ROLE_CONTROL, "control", NULL, "hashscope" },
+	{ ROLE_API, "apid", "apid", "hashscope-api" },
 };
 
 /* Who is introduced to whom, as soon as both are ready. */
@@ -55,6 +56,9 @@ static const struct {
 	{ ROLE_AUTH, ROLE_API },
 	{ ROLE_AUTH, ROLE_CAPTURE },
 	{ ROLE_AUTH, ROLE_REPLAY },
+	{ ROLE_CAPTURE, ROLE_API },
+	{ ROLE_API, ROLE_QUERY_PAGE },
+	{ ROLE_API, ROLE_QUERY_SEARCH },
 };
 
 static void child_start(struct child *);
@@ -508,7 +512,7 @@ children_reap(struct supervisor *sup)
 /* --- the end of all, in order: who feeds others goes first --- */
 
 static const enum role stop_order[] = { ROLE_RELAY, ROLE_CAPTURE, ROLE_RESOLVER,
-	ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH, ROLE_CONTROL, ROLE_AUTH,
+	ROLE_API, ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH, ROLE_CONTROL, ROLE_AUTH,
 	ROLE_PASSWORD };
 
 static void

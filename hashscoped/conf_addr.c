@@ -181,6 +181,18 @@ conf_addr_overlap(const struct conf_addr *a, const struct conf_addr *b)
 	return addr_is_any(a) || addr_is_any(b) || memcmp(p, q, len) == 0;
 }
 
+int
+conf_addr_loopback(const struct conf_addr *a)
+{
+	const uint8_t *p;
+	size_t len;
+
+	p = addr_bytes(a, &len);
+	if (len == 4)
+		return p[0] == 127;
+	return memcmp(p, &in6addr_loopback, len) == 0;
+}
+
 static void
 by_default(struct conf_addr *a)
 {

@@ -86,6 +86,8 @@ int conf_to_addrs(const char *host, uint16_t port, struct conf_addr out[2],
 void conf_addr_set_port(struct conf_addr *, uint16_t port);
 /* Could not both be bound: the same, or one of them is the wildcard. */
 int conf_addr_overlap(const struct conf_addr *, const struct conf_addr *);
+/* Reached from this machine only. */
+int conf_addr_loopback(const struct conf_addr *);
 int conf_to_net(const char *s, struct conf_net *, struct conf_why *);
 /* has_port says whether a port was in it; else CONF_POOL_PORT is set. */
 int conf_to_pool(const char *s, struct conf_pool *, int *has_port,

@@ -223,6 +223,7 @@ send_control(struct supervisor *sup, struct child *c, const struct config *conf,
 	for (unsigned i = 0; sup->is_root && i < CHILDREN; i++)
 		cc.refused[cc.nrefused++] = sup->child[i].uid;
 	miner_lines(sup, conf, &cc);
+	console_url(sup, conf, cc.console, sizeof(cc.console));
 	snprintf(cc.version, sizeof(cc.version), "%s", HS_VERSION);
 	cc.started_us = sup->started_us;
 	control_conf_put(body, &cc);
@@ -291,6 +292,8 @@ conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
 		r = send_relay(sup, c, conf, &body);
 	else if (r == 0 && c->role == ROLE_CONTROL)
 		r = send_control(sup, c, conf, &body);
+	else if (r == 0 && c->role == ROLE_API)
+		r = console_send(sup, c, conf);
 	else if (r == 0 && c->role == ROLE_AUTH)
 		r = send_auth(sup, c, conf, &body);
 	else if (r == 0 &&

@@ -68,53 +68,74 @@ may_be_missing(const struct conf_addr *addr)
 	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
+/*
+ * The console's default port may be somebody else's: mining goes on without
+ * a console, and console.c says so.
+ */
+static void
+open_port(struct supervisor *sup, const struct conf_addr *addr, bool console,
+    struct conf_errors *errs)
+{
+	bool by_default = strcmp(addr->where, CONF_BY_DEFAULT) == 0;
+	int fd;
+
+	if (find(sup, addr->id) != NULL)
+		return;
+	fd = open_one(addr);
+	if (fd == -1 && (may_be_missing(addr) || (console && by_default)))
+		return;
+	if (fd == -1) {
+		conf_error(errs, addr->where[0] ? addr->where : addr->text,
+		    "cannot listen on %s: %s", addr->text, strerror(errno));
+		return;
+	}
+	if (sup->nports == sizeof(sup->port) / sizeof(sup->port[0])) {
+		close(fd);
+		conf_error(errs, addr->where,
+		    "too many listeners while the old ones are open");
+		return;
+	}
+	sup->port[sup->nports++] = (struct port){ .id = addr->id, .fd = fd };
+}
+
 int
 ports_open(struct supervisor *sup, const struct config *conf,
     struct conf_errors *errs)
 {
-	size_t before = errs->n;
-	int fd;
+	struct conf_addr console[CONF_MAX_CONSOLE];
+	size_t n, before = errs->n;
 
-	for (size_t i = 0; i < conf->nlisten; i++) {
-		const struct conf_addr *addr = &conf->listen[i].addr;
-
-		if (find(sup, addr->id) != NULL)
-			continue;
-		fd = open_one(addr);
-		if (fd == -1 && may_be_missing(addr))
-			continue;
-		if (fd == -1) {
-			conf_error(errs,
-			    addr->where[0] ? addr->where : addr->text,
-			    "cannot listen on %s: %s", addr->text,
-			    strerror(errno));
-			continue;
-		}
-		if (sup->nports == CONF_MAX_LISTEN) {
-			close(fd);
-			conf_error(errs, addr->where,
-			    "too many listeners while the old ones are open");
-			break;
-		}
-		sup->port[sup->nports++] = (struct port){ .id = addr->id,
-			.fd = fd };
-	}
+	for (size_t i = 0; i < conf->nlisten; i++)
+		open_port(sup, &conf->listen[i].addr, false, errs);
+	n = console_addrs(conf, console);
+	for (size_t i = 0; i < n; i++)
+		open_port(sup, &console[i], true, errs);
 	return errs->n == before ? 0 : -1;
+}
+
+static void
+want(struct supervisor *sup, const struct conf_addr *addr)
+{
+	struct port *p = find(sup, addr->id);
+
+	if (p != NULL)
+		p->wanted = true;
 }
 
 void
 ports_keep(struct supervisor *sup, const struct config *conf)
 {
+	struct conf_addr console[CONF_MAX_CONSOLE];
 	unsigned n = 0;
+	size_t nc;
 
 	for (unsigned i = 0; i < sup->nports; i++)
 		sup->port[i].wanted = false;
-	for (size_t i = 0; i < conf->nlisten; i++) {
-		struct port *p = find(sup, conf->listen[i].addr.id);
-
-		if (p != NULL)
-			p->wanted = true;
-	}
+	for (size_t i = 0; i < conf->nlisten; i++)
+		want(sup, &conf->listen[i].addr);
+	nc = console_addrs(conf, console);
+	for (size_t i = 0; i < nc; i++)
+		want(sup, &console[i]);
 	for (unsigned i = 0; i < sup->nports; i++) {
 		if (sup->port[i].wanted)
 			sup->port[n++] = sup->port[i];

@@ -1,6 +1,7 @@
 /*
- * What the control role asks for.  It has checked who asks; here it is only
- * done, or passed on to relayd, whose answer goes back under the same id.
+ * What the control role asks for, and what apid may look at.  Control has
+ * checked who asks; here it is only done, or passed on to relayd, whose
+ * answer goes back under the same id.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +10,13 @@
 
 #include "hashscoped/supervisor.h"
 
-void
-request_reply(struct supervisor *sup, uint32_t id, bool ok, const char *text)
+/* Marks a number of apid's on its way to relayd and back; control's are
+ * far below. */
+#define FROM_API 0x80000000u
+
+static void
+reply_to(struct child *c, uint32_t id, bool ok, const char *text)
 {
-	struct child *c = child_by_role(sup, ROLE_CONTROL);
 	struct mbuf body;
 	char cut[900];
 
@@ -23,8 +27,14 @@ request_reply(struct supervisor *sup, uint32_t id, bool ok, const char *text)
 	msg_put_u8(&body, ok);
 	msg_put_str(&body, cut);
 	if (ipc_send(c->ipc, MSG_REPLY, id, -1, &body) == -1)
-		log_warn("reply to control");
+		log_warn("reply to %s", c->name);
 	mbuf_free(&body);
+}
+
+void
+request_reply(struct supervisor *sup, uint32_t id, bool ok, const char *text)
+{
+	reply_to(child_by_role(sup, ROLE_CONTROL), id, ok, text);
 }
 
 static void
@@ -60,7 +70,7 @@ request_on_processes(struct ipc *ipc, struct msg_in *m, void *arg)
 		send_process(ipc, m->id, &p, &body);
 	}
 	mbuf_free(&body);
-	request_reply(c->sup, m->id, true, "");
+	reply_to(c, m->id, true, "");
 }
 
 void
@@ -75,7 +85,7 @@ request_on_config(struct ipc *ipc, struct msg_in *m, void *arg)
 	f = open_memstream(&text, &n);
 	if (f == NULL || conf_print_public(c->sup->conf, f) == -1 ||
 	    fclose(f) != 0) {
-		request_reply(c->sup, m->id, false, "out of memory");
+		reply_to(c, m->id, false, "out of memory");
 		free(text);
 		return;
 	}
@@ -83,16 +93,16 @@ request_on_config(struct ipc *ipc, struct msg_in *m, void *arg)
 	msg_put_str(&body, text);
 	free(text);
 	if (ipc_send(ipc, MSG_ROW_TEXT, m->id, -1, &body) == -1)
-		request_reply(c->sup, m->id, false,
+		reply_to(c, m->id, false,
 		    "the configuration is too long to be shown");
 	else
-		request_reply(c->sup, m->id, true, "");
+		reply_to(c, m->id, true, "");
 	mbuf_free(&body);
 }
 
 /* Body and id as they are. */
 static int
-pass_on(struct child *to, struct msg_in *m)
+pass_on(struct child *to, struct msg_in *m, uint32_t id)
 {
 	struct mbuf body;
 	int r = -1;
@@ -100,7 +110,7 @@ pass_on(struct child *to, struct msg_in *m)
 	mbuf_init(&body);
 	msg_put_raw(&body, m->cur.p, m->cur.left);
 	if (to->ipc != NULL)
-		r = ipc_send(to->ipc, (enum msg_type)m->type, m->id, -1, &body);
+		r = ipc_send(to->ipc, (enum msg_type)m->type, id, -1, &body);
 	mbuf_free(&body);
 	return r;
 }
@@ -109,24 +119,32 @@ void
 request_for_relay(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct child *c = arg, *relay = child_by_role(c->sup, ROLE_RELAY);
+	uint32_t id = m->id;
 
-	if (c->role != ROLE_CONTROL) {
+	/* apid may look, and nothing else. */
+	if (c->role == ROLE_API && m->type == MSG_REQ_RELAY_STATS &&
+	    !(id & FROM_API)) {
+		id |= FROM_API;
+	} else if (c->role != ROLE_CONTROL) {
 		ipc_bad(ipc, m, "not the sender's to send");
 		return;
 	}
-	if (relay->state != CHILD_READY || pass_on(relay, m) == -1)
-		request_reply(c->sup, m->id, false, "relayd is not running");
+	if (relay->state != CHILD_READY || pass_on(relay, m, id) == -1)
+		reply_to(c, m->id, false, "relayd is not running");
 }
 
 void
 request_answer(struct ipc *ipc, struct msg_in *m, void *arg)
 {
-	struct child *c = arg;
+	struct child *c = arg, *to;
 
-	if (c->role != ROLE_RELAY)
+	if (c->role != ROLE_RELAY) {
 		ipc_bad(ipc, m, "not the sender's to send");
-	else if (m->type == MSG_REPLY && acts_on_reply(c->sup, m))
 		return;
-	else if (pass_on(child_by_role(c->sup, ROLE_CONTROL), m) == -1)
-		log_debug("control is away: an answer is lost");
+	}
+	if (m->type == MSG_REPLY && acts_on_reply(c->sup, m))
+		return;
+	to = child_by_role(c->sup, m->id & FROM_API ? ROLE_API : ROLE_CONTROL);
+	if (pass_on(to, m, m->id & ~FROM_API) == -1)
+		log_debug("%s is away: an answer is lost", to->name);
 }

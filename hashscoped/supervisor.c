@@ -64,6 +64,7 @@ supervisor_ready(struct supervisor *sup)
 	if (none)
 		log_warnx("no pool is configured: miners are turned away until "
 			  "POOL_HOST or a pool statement names one");
+	console_tell(sup);
 	notify_send("READY=1\nSTATUS=relaying");
 }
 

@@ -6,6 +6,7 @@
  *	children.c	starting, introducing, restarting
  *	confsend.c	each child's part of the configuration
  *	ports.c		listening sockets, the control socket
+ *	console.c	apid's sockets, pack and part of the configuration
  *	places.c	directories, uids
  *	reload.c	a new configuration, parsed by a process without rights
  *	requests.c	what the control role asks for
@@ -58,7 +59,7 @@ struct child {
 	bool conf_pending; /* a reload waits for its PREPARED, or its DONE */
 };
 
-#define CHILDREN 8
+#define CHILDREN 9
 
 /* A listening socket; kept here so that the port answers while relayd is
  * started anew. */
@@ -77,7 +78,7 @@ struct supervisor {
 	bool conf_path_given;
 	char **env; /* as we were started; overrides the file at each load */
 	struct child child[CHILDREN];
-	struct port port[CONF_MAX_LISTEN];
+	struct port port[CONF_MAX_LISTEN + CONF_MAX_CONSOLE];
 	unsigned nports;
 	int control_fd;
 	int auth_fd;  /* auth's directory; -1: there is none */
@@ -115,6 +116,17 @@ void child_fill(const struct child *, struct process_rec *);
 /* BEGIN, items, END; -1 when the channel does not take it. */
 int conf_send(struct supervisor *, struct child *, const struct config *,
     uint32_t id);
+
+/* --- console.c --- */
+/* Where the console is to listen: as configured, or on loopback when that is
+ * beyond it and insecure-http is not set.  How many. */
+size_t console_addrs(const struct config *, struct conf_addr[CONF_MAX_CONSOLE]);
+/* Says once where it is, or why it is not where it was asked to be. */
+void console_tell(struct supervisor *);
+/* "" when nobody listens. */
+void console_url(const struct supervisor *, const struct config *, char *url,
+    size_t size);
+int console_send(struct supervisor *, struct child *, const struct config *);
 
 /* --- ports.c --- */
 /* Opens what conf names and is not open yet; errors are added. */
