@@ -213,6 +213,10 @@ on_forget(struct ipc *ipc, struct msg_in *m, void *arg)
 static const struct ipc_handler peer_handlers[] = {
 	{ MSG_ROW_SESSION, on_row },
 	{ MSG_ROW_MESSAGE, on_row },
+	{ MSG_ROW_SHARE, on_row },
+	{ MSG_ROW_WORKER, on_row },
+	{ MSG_ROW_JOB, on_row },
+	{ MSG_ROW_ALERT, on_row },
 	{ MSG_QUERY_END, on_last },
 	{ MSG_CAPTURE_STATS, on_last },
 	{ MSG_FEED_HELLO, on_feed },

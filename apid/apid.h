@@ -116,8 +116,8 @@ bool guard_host(const struct apid *, struct span host);
 enum origin_kind {
 	ORIGIN_NONE, /* not told: no browser, or the same site */
 	ORIGIN_SAME,
-	ORIGIN_LISTED,  /* by cors */
-	ORIGIN_ANY,     /* cors "*" */
+	ORIGIN_LISTED, /* by cors */
+	ORIGIN_ANY,    /* cors "*" */
 	ORIGIN_FOREIGN
 };
 enum origin_kind guard_origin(const struct apid *, struct span origin,

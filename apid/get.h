@@ -12,6 +12,12 @@ void get_sessions(struct request *);
 void get_session(struct request *);
 void get_messages(struct request *);
 void get_message(struct request *);
+void get_shares(struct request *);
+void get_share(struct request *);
+void get_workers(struct request *);
+void get_jobs(struct request *);
+void get_job(struct request *);
+void get_alerts(struct request *);
 /* The filter of /api/messages, for exports too; -1: it was answered. */
 int messages_filter(struct request *, struct query *);
 
@@ -25,11 +31,15 @@ void get_nostr(struct request *); /* what nostrd knows */
 void get_me(struct request *);
 
 /* --- act.c --- */
-void act_session(struct request *); /* route's arg: the act */
-void act_setting(struct request *); /* reads one */
+/* route's arg: the act, and what goes with it. */
+#define ACT_ARG(kind, on) ((unsigned)(kind) << 1 | (on))
+void act_session(struct request *);
+void act_setting(struct request *); /* reads what one set */
 void act_replay(struct request *);
 void act_plain(struct request *);
-void act_login(struct request *);
-void act_logout(struct request *);
+
+/* --- login.c --- */
+void login_post(struct request *);
+void login_out(struct request *);
 
 #endif

@@ -14,11 +14,10 @@
 #include "apid/guard.h"
 #include "common/log.h"
 
-#define SLOTS      1024 /* addresses at once; a power of two */
-#define CACHE      128  /* credentials known to be good */
-#define CACHE_MS   10000
-#define WHO_MS     15000
-
+#define SLOTS    1024 /* addresses at once; a power of two */
+#define CACHE    128  /* credentials known to be good */
+#define CACHE_MS 10000
+#define WHO_MS   15000
 
 struct slot {
 	uint8_t key[16];

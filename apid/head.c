@@ -117,7 +117,7 @@ request_line(struct head *h, const char *p, const char *end)
 	if (end - p != 8 || memcmp(p, "HTTP/", 5) != 0)
 		return bad(h, 400, "the request line is malformed");
 	if (memcmp(p + 5, "1.1", 3) != 0 && memcmp(p + 5, "1.0", 3) != 0)
-		return bad(h, 505, "only HTTP/1.1 is spoken here");
+		return bad(h, 505, "only version 1.1 of HTTP is spoken here");
 	h->http10 = p[7] == '0';
 	if (h->path.len == 0 ||
 	    (h->path.p[0] != '/' &&
@@ -255,7 +255,7 @@ head_parse(const char *text, size_t len, struct head *h)
 		return bad(h, 400, "this is not HTTP");
 	if (len >= sizeof(preface) - 1 &&
 	    memcmp(text, preface, sizeof(preface) - 1) == 0)
-		return bad(h, 505, "only HTTP/1.1 is spoken here");
+		return bad(h, 505, "only version 1.1 of HTTP is spoken here");
 	while ((eol = line_end(p, end, &bare)) != NULL) {
 		if (eol == p && !first) {
 			h->len = (size_t)(eol + 2 - text);

@@ -25,8 +25,8 @@ struct head {
 	struct span connection, upgrade, ws_version, ws_key;
 	struct span length, encoding;
 	bool http10;
-	bool wants_ws;         /* an upgrade to WebSocket */
-	unsigned status;       /* why it was refused */
+	bool wants_ws;   /* an upgrade to WebSocket */
+	unsigned status; /* why it was refused */
 	const char *why;
 };
 

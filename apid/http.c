@@ -336,7 +336,8 @@ is_form(struct request *r)
 {
 	static const char *const types[] = {
 		"application/x-www-form-urlencoded", "multipart/form-data",
-		"text/plain" };
+		"text/plain"
+	};
 	const char *t = MHD_lookup_connection_value(r->conn, MHD_HEADER_KIND,
 	    "Content-Type");
 
@@ -370,8 +371,8 @@ begin(struct request *r, const char *method)
 		reply_error(r, status, "%s", l.bad);
 		return;
 	}
-	if (l.h.length.p != NULL && strtoul(l.h.length.p, NULL, 10) >
-	    API_BODY_MAX) {
+	if (l.h.length.p != NULL &&
+	    strtoul(l.h.length.p, NULL, 10) > API_BODY_MAX) {
 		reply_header(r, "Connection", "close");
 		reply_error(r, 413, "the body is too long");
 		return;
@@ -452,9 +453,8 @@ start(struct http *h)
 	    0, NULL, NULL, on_access, h,
 	    /* The first, so that it sees what the others say. */
 	    MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, h,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_uri, h, MHD_OPTION_NOTIFY_COMPLETED,
+	    on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
 	    MHD_OPTION_CONNECTION_LIMIT, h->api->set.conf.max_conns + 16,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONN,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVE_S,

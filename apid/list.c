@@ -8,10 +8,14 @@
 
 #include "apid/list.h"
 #include "common/object.h"
+#include "common/object_alert.h"
+#include "common/object_share.h"
+#include "common/record_alert.h"
+#include "common/record_share.h"
 
-#define ASK_MS     8000
+#define ASK_MS 8000
 /* Past this an answer ends, whatever the limit. */
-#define ENOUGH     (8u * 1024u * 1024u)
+#define ENOUGH (8u * 1024u * 1024u)
 
 struct list {
 	struct request *r;
@@ -35,18 +39,25 @@ write_session(struct json_out *o, struct mcur *c, uint64_t *cursor)
 	return true;
 }
 
-static bool
-write_message(struct json_out *o, struct mcur *c, uint64_t *cursor)
-{
-	struct message_rec m;
+#define WRITER(name, type, get, put, position)                       \
+	static bool write_##name(struct json_out *o, struct mcur *c, \
+	    uint64_t *cursor)                                        \
+	{                                                            \
+		struct type rec;                                     \
+                                                                     \
+		get(c, &rec);                                        \
+		if (msg_end(c) == -1)                                \
+			return false;                                \
+		put(o, &rec);                                        \
+		*cursor = rec.position;                              \
+		return true;                                         \
+	}
 
-	message_get(c, &m);
-	if (msg_end(c) == -1)
-		return false;
-	object_message(o, &m);
-	*cursor = m.pos;
-	return true;
-}
+WRITER(message, message_rec, message_get, object_message, pos)
+WRITER(share, share_rec, share_get, object_share, pos)
+WRITER(worker, worker_rec, worker_get, object_worker, id)
+WRITER(job, job_rec, job_get, object_job, id)
+WRITER(alert, alert_rec, alert_get, object_alert, id)
 
 static const struct {
 	unsigned query;
@@ -56,6 +67,12 @@ static const struct {
 	{ Q_SESSION, { MSG_ROW_SESSION, write_session } },
 	{ Q_MESSAGES, { MSG_ROW_MESSAGE, write_message } },
 	{ Q_MESSAGE, { MSG_ROW_MESSAGE, write_message } },
+	{ Q_SHARES, { MSG_ROW_SHARE, write_share } },
+	{ Q_SHARE, { MSG_ROW_SHARE, write_share } },
+	{ Q_WORKERS, { MSG_ROW_WORKER, write_worker } },
+	{ Q_JOBS, { MSG_ROW_JOB, write_job } },
+	{ Q_JOB, { MSG_ROW_JOB, write_job } },
+	{ Q_ALERTS, { MSG_ROW_ALERT, write_alert } },
 };
 
 const struct list_row *
@@ -77,8 +94,8 @@ put_link(struct request *r, const char *cursor, uint64_t at, uint64_t offset)
 	size_t n = 0;
 	FILE *f = open_memstream(&out, &n);
 
-	while (copy != NULL && f != NULL &&
-	    (pair = strsep(&rest, "&")) != NULL) {
+	while (
+	    copy != NULL && f != NULL && (pair = strsep(&rest, "&")) != NULL) {
 		if (pair[0] == '\0' || strncmp(pair, "before=", 7) == 0 ||
 		    strncmp(pair, "after=", 6) == 0 ||
 		    strncmp(pair, "offset=", 7) == 0)

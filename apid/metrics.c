@@ -33,16 +33,16 @@ static const struct metric relay_metrics[] = {
 	{ "refused_address",
 	    "hashscope_connections_refused_total{reason=\"address\"}",
 	    "counter", NULL },
-	{ "refused_own",
-	    "hashscope_connections_refused_total{reason=\"loop\"}", "counter",
-	    NULL },
+	{ "refused_own", "hashscope_connections_refused_total{reason=\"loop\"}",
+	    "counter", NULL },
 	{ "no_pool", "hashscope_connections_refused_total{reason=\"no_pool\"}",
 	    "counter", NULL },
 	{ "proxy_bad",
 	    "hashscope_connections_refused_total{reason=\"proxy_header\"}",
 	    "counter", NULL },
-	{ "bytes_from_miners", "hashscope_relay_read_bytes_total{leg=\"miner\"}",
-	    "counter", "Bytes read by the relay." },
+	{ "bytes_from_miners",
+	    "hashscope_relay_read_bytes_total{leg=\"miner\"}", "counter",
+	    "Bytes read by the relay." },
 	{ "bytes_from_pools", "hashscope_relay_read_bytes_total{leg=\"pool\"}",
 	    "counter", NULL },
 	{ "bytes_to_miners",
@@ -106,30 +106,44 @@ static const struct metric capture_metrics[] = {
 	{ NULL, NULL, NULL, NULL },
 };
 
-/* The rest keeps the name that `hashscopectl show summary` gives it. */
+/* The rest keeps the name that `hashscopectl show summary` gives it, but for
+ * the unit: times are seconds here. */
+static void
+put_one(FILE *f, const char *process, const struct stat_item *item)
+{
+	char name[STAT_NAME + 16];
+	bool us = false;
+	size_t n;
+
+	snprintf(name, sizeof(name), "%s", item->name);
+	for (char *c = name; *c != '\0'; c++)
+		if (!((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9')))
+			*c = '_';
+	n = strlen(name);
+	if (n > 3 && strcmp(name + n - 3, "_us") == 0) {
+		us = true;
+		snprintf(name + n - 3, sizeof(name) - n + 3, "_seconds");
+	}
+	fprintf(f,
+	    "# HELP hashscope_%s_%s Counter %s of %s.\n"
+	    "# TYPE hashscope_%s_%s untyped\n"
+	    "hashscope_%s_%s %.*f\n",
+	    process, name, item->name, process, process, name, process, name,
+	    us ? 6 : 0, us ? (double)item->value / 1e6 : (double)item->value);
+}
+
 static void
 put_rest(FILE *f, const char *process, const struct metric *known,
     const struct stats *st)
 {
 	for (unsigned i = 0; i < st->n; i++) {
 		const struct metric *m = known;
-		char name[STAT_NAME];
 
-		while (m->stat != NULL && strcmp(m->stat, st->item[i].name) != 0)
+		while (
+		    m->stat != NULL && strcmp(m->stat, st->item[i].name) != 0)
 			m++;
-		if (m->stat != NULL)
-			continue;
-		memcpy(name, st->item[i].name, sizeof(name));
-		for (char *c = name; *c != '\0'; c++)
-			if (!((*c >= 'a' && *c <= 'z') ||
-				(*c >= '0' && *c <= '9')))
-				*c = '_';
-		fprintf(f,
-		    "# HELP hashscope_%s_%s Counter %s of %s.\n"
-		    "# TYPE hashscope_%s_%s untyped\n"
-		    "hashscope_%s_%s %llu\n",
-		    process, name, st->item[i].name, process, process, name,
-		    process, name, (unsigned long long)st->item[i].value);
+		if (m->stat == NULL)
+			put_one(f, process, &st->item[i]);
 	}
 }
 
@@ -161,15 +175,15 @@ put_processes(FILE *f, const struct gather *g)
 {
 	const struct process_rec *p = g->process;
 
-	head(f, "hashscope_process_up", "gauge",
-	    "1 while a process is ready.");
+	head(f, "hashscope_process_up", "gauge", "1 while a process is ready.");
 	for (unsigned i = 0; i < g->nprocesses; i++)
 		fprintf(f, "hashscope_process_up{process=\"%s\"} %d\n",
 		    p[i].role, strcmp(p[i].state, "ready") == 0);
 	head(f, "hashscope_process_starts_total", "counter",
 	    "How often a process was started.");
 	for (unsigned i = 0; i < g->nprocesses; i++)
-		fprintf(f, "hashscope_process_starts_total{process=\"%s\"} %u\n",
+		fprintf(f,
+		    "hashscope_process_starts_total{process=\"%s\"} %u\n",
 		    p[i].role, p[i].generation);
 	head(f, "hashscope_process_resident_bytes", "gauge",
 	    "Resident memory of a process.");
@@ -218,8 +232,8 @@ put_own(FILE *f, const struct apid *a)
 		{ "hashscope_api_answer_memory_bytes", "gauge",
 		    "Memory of answers that are being made or sent.",
 		    a->memory },
-		{ "hashscope_ws_opened_total", "counter",
-		    "WebSockets opened.", n->ws_opened },
+		{ "hashscope_ws_opened_total", "counter", "WebSockets opened.",
+		    n->ws_opened },
 		{ "hashscope_ws_frames_total", "counter",
 		    "Frames sent to WebSockets.", n->ws_frames },
 		{ "hashscope_ws_sent_bytes_total", "counter",

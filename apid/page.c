@@ -73,8 +73,9 @@ page_file(struct request *r)
 	const struct pack *k = &r->api->pack;
 	struct pack_file f;
 
-	if (r->target[0] == '/' && (pack_find(k, r->target, &f) ||
-	    (is_view(r->target) && pack_find(k, "/index.html", &f))))
+	if (r->target[0] == '/' &&
+	    (pack_find(k, r->target, &f) ||
+		(is_view(r->target) && pack_find(k, "/index.html", &f))))
 		send_file(r, &f);
 	else if (r->target[0] == '/' && k->p == NULL && is_view(r->target))
 		reply_static(r, 200, "text/html; charset=utf-8", no_console,

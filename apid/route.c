@@ -64,8 +64,8 @@ allowed(const struct request *r, char *out, size_t size)
 	snprintf(out, size, "OPTIONS");
 	for (const struct route *t = route_table(); t->method != NULL; t++)
 		if (route_match(t->path, r->target, ids, REQUEST_IDS))
-			snprintf(out + strlen(out), size - strlen(out), ", %s%s",
-			    t->method,
+			snprintf(out + strlen(out), size - strlen(out),
+			    ", %s%s", t->method,
 			    strcmp(t->method, "GET") == 0 ? ", HEAD" : "");
 }
 

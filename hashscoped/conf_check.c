@@ -3,7 +3,6 @@
  * the listeners that are there by default, and addresses that exclude each
  * other.
  */
-#include <netinet/in.h>
 
 #include <string.h>
 
@@ -62,22 +61,6 @@ check_overlaps(const struct config *c, struct conf_errors *errs)
 		}
 }
 
-static int
-is_loopback(const struct conf_addr *a)
-{
-	if (a->ss.ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)&a->ss;
-
-		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	if (a->ss.ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)&a->ss;
-
-		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-	}
-	return 0;
-}
-
 /* Whoever reached it could do everything. */
 static void
 check_open_console(const struct config *c, struct conf_errors *errs)
@@ -87,7 +70,7 @@ check_open_console(const struct config *c, struct conf_errors *errs)
 	for (i = 0; !c->console.auth && i < c->console.nlisten; i++) {
 		const struct conf_addr *a = &c->console.listen[i];
 
-		if (!is_loopback(a))
+		if (!conf_addr_loopback(a))
 			conf_error(errs, a->where,
 			    "the console on %s would let in anybody who "
 			    "reaches it: leave out auth none (API_AUTH), or "

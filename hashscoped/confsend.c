@@ -230,26 +230,6 @@ send_control(struct supervisor *sup, struct child *c, const struct config *conf,
 	return send_item(c, MSG_CONF_CONTROL, sup->control_fd, body);
 }
 
-/* Where the console answers, for a person on this machine; "" nowhere. */
-static void
-console_url(const struct config *conf, char *out, size_t size)
-{
-	const struct conf_addr *a = &conf->console.listen[0];
-	const char *colon;
-
-	out[0] = '\0';
-	if (conf->console.nlisten == 0)
-		return;
-	colon = strrchr(a->text, ':');
-	if (strncmp(a->text, "0.0.0.0:", 8) == 0)
-		snprintf(out, size, "http://127.0.0.1:%u", a->port);
-	else if (strncmp(a->text, "[::]:", 5) == 0)
-		snprintf(out, size, "http://[::1]:%u", a->port);
-	else
-		snprintf(out, size, "http://%.*s:%u", (int)(colon - a->text),
-		    a->text, a->port);
-}
-
 /* By hand, and not by a service manager: whoever started us reads this. */
 static bool
 is_by_hand(const struct supervisor *sup)
@@ -271,7 +251,7 @@ send_auth(struct supervisor *sup, struct child *c, const struct config *conf,
 	ac.age_s = ms32(conf->console.session_age / 1000);
 	ac.audit_bytes = conf->audit.size;
 	ac.owner_uid = getuid();
-	console_url(conf, ac.console, sizeof(ac.console));
+	console_url(sup, conf, ac.console, sizeof(ac.console));
 	auth_conf_put(body, &ac);
 	if (send_item(c, MSG_CONF_AUTH, sup->auth_fd, body) == -1)
 		return -1;

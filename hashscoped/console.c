@@ -73,7 +73,7 @@ console_url(const struct supervisor *sup, const struct config *conf, char *url,
 	for (size_t i = 0; i < n && url[0] == '\0'; i++) {
 		/* The same address, under another scheme. */
 		if (port_for_people(sup, &list[i], people, sizeof(people)))
-			snprintf(url, size, "http://%s/",
+			snprintf(url, size, "http://%s",
 			    strrchr(people, '/') + 1);
 	}
 }
@@ -104,7 +104,7 @@ console_tell(struct supervisor *sup)
 	}
 	console_url(sup, sup->conf, url, sizeof(url));
 	if (url[0] != '\0')
-		log_info("the console is at %s%s", url,
+		log_info("the console is at %s/%s", url,
 		    con->auth ? "" : " and asks nobody who they are");
 	else
 		log_warnx("no console: port %u is in use", con->listen[0].port);
@@ -152,7 +152,8 @@ fill(const struct supervisor *sup, const struct config *conf,
 	memset(a, 0, sizeof(*a));
 	fill_limits(a, conf);
 	gethostname(a->hostname, sizeof(a->hostname) - 1);
-	snprintf(a->site, sizeof(a->site), "%s",
+	/* A label: at most 64 bytes. */
+	snprintf(a->site, sizeof(a->site), "%.64s",
 	    conf->site[0] != '\0' ? conf->site : a->hostname);
 	snprintf(a->version, sizeof(a->version), "%s", HS_VERSION);
 	snprintf(a->run_id, sizeof(a->run_id), "%s", conf->nostr.run);

@@ -149,6 +149,7 @@ class Hashscoped(hs.Proc):
                 *([] if text is None else ["-f", self.conf]), env={
                     "HASHSCOPE_RUN_DIR": str(self.run_dir),
                     "HASHSCOPE_STATE_DIR": str(self.state_dir),
+                    "API_PORT": str(hs.free_port(HOST)),
                     **(env or {})}, stderr=stderr or subprocess.PIPE)
         if ready:
             try:

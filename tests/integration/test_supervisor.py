@@ -26,8 +26,9 @@ CHILDREN = {
     "query page": ("hashscope-query", 5),
     "query search": ("hashscope-query", 5),
     "auth": ("hashscope-auth", 7), "password": ("hashscope-password", 12),
+    "apid": ("hashscope-api", 8),
 }
-CHROOTED = {"relayd", "control", "auth", "password"}
+CHROOTED = {"relayd", "control", "auth", "password", "apid"}
 USERS = [pytest.param(None, id="as we are"),
          pytest.param(rig.NOBODY, id="as a user", marks=pytest.mark.skipif(
              not ROOT, reason="we are one"))]
@@ -37,7 +38,7 @@ def whole(box, body="", **kw):
     """A box with every child there and introduced."""
     b = box(body, args=["-v"], capture=True, **kw)
     for name in ("relayd", "resolver", "captured", "control", "query-page",
-                 "query-search", "auth", "password"):
+                 "query-search", "auth", "password", "apid"):
         b.hsd.wait_log(f"{name} is ready")
     b.stats()
     assert set(b.hsd.children()) == set(CHILDREN)
@@ -116,6 +117,8 @@ def check_descriptors(b, name, pid):
             info = rig.proc_file(pid, f"fdinfo/{fd}")
             flags = int(re.search(r"flags:\s*(\d+)", info)[1], 8)
             assert flags & os.O_APPEND or link != mine[1]
+        elif name == "apid" and link == "/dev/urandom":
+            pass  # libwebsockets opens it before anything is dropped
         else:
             assert link.startswith(("socket:", "pipe:", "anon_inode:[event")), (
                 name, fd, link)
@@ -305,8 +308,8 @@ def test_the_end(box, sig):
     ends = [re.search(r": (\S+) has ended: (.*)", x).groups()
             for x in b.hsd.log(" has ended: ")]
     assert ends == [(name, "exit 0") for name in (
-        "relayd", "captured", "resolver", "query-page", "query-search",
-        "control", "auth", "password")]
+        "relayd", "captured", "resolver", "apid", "query-page",
+        "query-search", "control", "auth", "password")]
     assert b.hsd.log()[-1].endswith(": ended")
     with pytest.raises(ConnectionRefusedError):
         b.miner()
