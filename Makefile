@@ -203,6 +203,9 @@ install: all
 		$(D)$(prefix)/bin
 	$(INSTALL) $(filter $(B)/libexec/%,$(foreach p,$(PROGS),$($(p)_BIN))) \
 		$(D)$(libexecdir)
+	! [ -e $(CONSOLE_PACK) ] || \
+		$(INSTALL) -D -m 644 $(CONSOLE_PACK) \
+			$(D)$(prefix)/share/hashscope/console.pack
 	$(INSTALL) -m 644 $(wildcard man/*.5) $(D)$(mandir)/man5
 	$(INSTALL) -m 644 $(wildcard man/*.7) $(D)$(mandir)/man7
 	$(INSTALL) -m 644 $(wildcard man/*.8) $(D)$(mandir)/man8

@@ -67,15 +67,33 @@ is_view(const char *path)
 	return strchr(strrchr(path, '/'), '.') == NULL;
 }
 
+/* The file of a path: itself, the index of a directory, a page of the manual
+ * without its ending; a path of the console's own is index.html. */
+static bool
+find_file(const struct pack *k, const char *path, struct pack_file *f)
+{
+	size_t n = strlen(path);
+	char other[512];
+
+	if (path[0] != '/' || n > sizeof(other) - 16)
+		return false;
+	if (pack_find(k, path, f))
+		return true;
+	snprintf(other, sizeof(other), "%s%s", path,
+	    path[n - 1] == '/' ? "index.html" : ".html");
+	if (pack_find(k, other, f))
+		return true;
+	return is_view(path) && strncmp(path, "/docs/", 6) != 0 &&
+	    pack_find(k, "/index.html", f);
+}
+
 void
 page_file(struct request *r)
 {
 	const struct pack *k = &r->api->pack;
 	struct pack_file f;
 
-	if (r->target[0] == '/' &&
-	    (pack_find(k, r->target, &f) ||
-		(is_view(r->target) && pack_find(k, "/index.html", &f))))
+	if (find_file(k, r->target, &f))
 		send_file(r, &f);
 	else if (r->target[0] == '/' && k->p == NULL && is_view(r->target))
 		reply_static(r, 200, "text/html; charset=utf-8", no_console,
@@ -116,7 +134,9 @@ page_docs(struct request *r)
 	size_t n;
 
 	if (pack_find(&r->api->pack, "/docs/index.html", &f)) {
-		send_file(r, &f);
+		/* Its pages refer to each other by relative names. */
+		reply_header(r, "Location", "/docs/");
+		reply_empty(r, 302);
 		return;
 	}
 	text = openapi_html(&n);

@@ -27,3 +27,18 @@ ui-dev:
 	@exec etc/ui.sh dev
 
 .PHONY: ui ui-dev
+
+# What apid serves: the files of ui/dist in one.
+pack_SRCS := ui/pack.c
+TOOLS += pack
+$(eval $(call program,pack,tools/pack))
+CONSOLE_PACK := $(B)/share/hashscope/console.pack
+
+$(CONSOLE_PACK): $(UI_DIST) $(pack_BIN)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  PACK  console.pack")
+	$(Q)! [ -e ui/dist/index.html ] || $(pack_BIN) $@ ui/dist
+
+ifneq ($(shell command -v npm),)
+all: $(CONSOLE_PACK)
+endif
