@@ -262,15 +262,12 @@ ops_for(enum role role)
 	return role == ROLE_CAPTURE || role == ROLE_REPLAY ? &doer_ops : NULL;
 }
 
-static void
-peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
+void
+auth_peer(struct auth *auth, enum role role, uint32_t generation, int fd)
 {
-	struct auth *auth = arg;
 	struct auth_peer *p = &auth->peers[role];
 	const struct ipc_ops *ops = ops_for(role);
 
-	/* A peer may be introduced before the configuration is complete. */
-	auth->base = proc_base(proc);
 	p->auth = auth;
 	if (role == ROLE_PASSWORD) {
 		auth_hash_peer(auth, generation, fd);
@@ -288,6 +285,16 @@ peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
 		log_warn("channel to %s", role_name(role));
 }
 
+static void
+peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
+{
+	struct auth *auth = arg;
+
+	/* A peer may be introduced before the configuration is complete. */
+	auth->base = proc_base(proc);
+	auth_peer(auth, role, generation, fd);
+}
+
 /* --- the role --- */
 
 static const struct ipc_handler supervisor_handlers[] = {
@@ -301,13 +308,9 @@ static void
 start(struct proc *proc, void *arg)
 {
 	struct auth *auth = arg;
-	uint8_t key[2][16];
 
 	auth->base = proc_base(proc);
 	auth->supervisor = proc_supervisor(proc);
-	random_bytes(key, sizeof(key));
-	throttle_init(&auth->by_address, key[0], AUTH_SLOW_ADDRESS);
-	throttle_init(&auth->by_user, key[1], AUTH_SLOW_USER);
 }
 
 static void
@@ -395,9 +398,13 @@ void *
 auth_new(void)
 {
 	struct auth *auth = calloc(1, sizeof(*auth));
+	uint8_t key[2][16];
 
 	if (auth == NULL)
 		return NULL;
+	random_bytes(key, sizeof(key));
+	throttle_init(&auth->by_address, key[0], AUTH_SLOW_ADDRESS);
+	throttle_init(&auth->by_user, key[1], AUTH_SLOW_USER);
 	auth->dir = auth->next_dir = -1;
 	audit_init(&auth->audit);
 	TAILQ_INIT(&auth->hashes);

@@ -99,6 +99,9 @@ uint32_t auth_next_id(struct auth *);
 /* apid is to ask again who everybody is. */
 void auth_forget(struct auth *);
 
+/* A channel to a peer; fd is taken over. */
+void auth_peer(struct auth *, enum role, uint32_t generation, int fd);
+
 /* --- auth_store.c --- */
 /* Reads users and tokens, and at the start the sessions as well, which are
  * nobody's to edit. */

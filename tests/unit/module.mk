@@ -11,6 +11,10 @@ store_SRCS := $(wildcard captured/store*.c captured/select*.c) captured/map.c \
 test_grammar_SRCS := $(wildcard hashscopectl/grammar*.c) hashscopectl/time.c
 test_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c)
 test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
+test_auth_db_SRCS := hashscoped/auth_db.c hashscoped/auth_file.c
+test_throttle_SRCS := hashscoped/auth_throttle.c
+test_audit_SRCS := hashscoped/auth_audit.c
+test_auth_SRCS := $(wildcard hashscoped/auth*.c) hashscoped/password.c
 test_store_SRCS := $(store_SRCS)
 test_rollup_SRCS := $(store_SRCS)
 test_select_SRCS := $(store_SRCS)
@@ -49,7 +53,7 @@ test_line_LIBS := -Wl,--wrap=realloc
 define unit_test
 UNIT += $(1)
 $(1)_SRCS += tests/unit/$(1).c
-$(1)_LIBS += -lcmocka -levent_core -lseccomp -lsqlite3 -lyajl -lsecp256k1 -lcrypto
+$(1)_LIBS += -lcmocka -levent_core -lseccomp -lsqlite3 -lyajl -lsecp256k1 -lcrypto -lcrypt
 $$(eval $$(call program,$(1),unit/$(1)))
 endef
 $(foreach t,$(basename $(notdir $(wildcard tests/unit/test_*.c))),$(eval $(call unit_test,$(t))))
