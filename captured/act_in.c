@@ -86,6 +86,7 @@ on_follow(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "malformed");
 		return;
 	}
+	memcpy(none.id, f.session, sizeof(none.id));
 	s = workers_session(ai->in, f.session);
 	if (s != NULL && s->rec.replay)
 		s = NULL;

@@ -41,7 +41,7 @@ struct replay_follow {
 void replay_follow_put(struct mbuf *, const struct replay_follow *);
 void replay_follow_get(struct mcur *, struct replay_follow *);
 
-/* REPLAY_FOLLOWED: u8 is it live, struct session_rec (zero if it is not).
+/* REPLAY_FOLLOWED: u8 is it live, struct session_rec (the id if it is not).
  * REPLAY_SHARE: u32 how often, struct message_rec.
  * REPLAY_OVER: 16 bytes session. */
 
