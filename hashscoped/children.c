@@ -38,6 +38,7 @@ static const struct {
 	{ ROLE_AUTH, "auth", NULL, "hashscope-auth" },
 	{ ROLE_CONTROL, "control", NULL, "hashscope" },
 	{ ROLE_API, "apid", "apid", "hashscope-api" },
+	{ ROLE_REPLAY, "replay", "replay", "hashscope-replay" },
 };
 
 /* Who is introduced to whom, as soon as both are ready. */
@@ -59,6 +60,8 @@ static const struct {
 	{ ROLE_CAPTURE, ROLE_API },
 	{ ROLE_API, ROLE_QUERY_PAGE },
 	{ ROLE_API, ROLE_QUERY_SEARCH },
+	{ ROLE_REPLAY, ROLE_CAPTURE },
+	{ ROLE_REPLAY, ROLE_QUERY_PAGE },
 };
 
 static void child_start(struct child *);
@@ -312,6 +315,7 @@ static const struct ipc_handler handlers[] = {
 	{ MSG_AUDIT_FULL, audit_on_full },
 	{ MSG_LOGIN_CODE, acts_on_login_code },
 	{ MSG_REQ_RELAY_STATS, request_for_relay },
+	{ MSG_REPLAY_OPEN, replay_on_open },
 	{ MSG_RELAY_STATS, request_answer },
 	{ MSG_REPLY, request_answer },
 	{ MSG_NONE, NULL },
@@ -417,6 +421,7 @@ on_start_timer(evutil_socket_t fd, short what, void *arg)
 int
 children_init(struct supervisor *sup)
 {
+	TAILQ_INIT(&sup->replays);
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &sup->child[i];
 
@@ -440,7 +445,8 @@ children_start(struct supervisor *sup)
 			fatal("timer");
 		if (sup->conf->capture.off &&
 		    (c->role == ROLE_CAPTURE || c->role == ROLE_QUERY_PAGE ||
-			c->role == ROLE_QUERY_SEARCH)) {
+			c->role == ROLE_QUERY_SEARCH ||
+			c->role == ROLE_REPLAY)) {
 			c->state = CHILD_STOPPED;
 			continue;
 		}
@@ -485,6 +491,7 @@ child_gone(struct child *c, int status)
 		    c->name, (int)c->pid, c->last_exit);
 	c->pid = 0;
 	reload_on_child_gone(sup, c);
+	replay_child_gone(sup, c);
 	if (!sup->stopping) {
 		start_later(c);
 		return;
@@ -511,9 +518,9 @@ children_reap(struct supervisor *sup)
 
 /* --- the end of all, in order: who feeds others goes first --- */
 
-static const enum role stop_order[] = { ROLE_RELAY, ROLE_CAPTURE, ROLE_RESOLVER,
-	ROLE_API, ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH, ROLE_CONTROL, ROLE_AUTH,
-	ROLE_PASSWORD };
+static const enum role stop_order[] = { ROLE_REPLAY, ROLE_RELAY, ROLE_CAPTURE,
+	ROLE_RESOLVER, ROLE_API, ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH,
+	ROLE_CONTROL, ROLE_AUTH, ROLE_PASSWORD };
 
 static void
 next_to_stop(struct supervisor *sup)

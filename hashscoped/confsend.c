@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/childconf.h"
+#include "common/replay.h"
 #include "common/watchconf.h"
 #include "hashscoped/supervisor.h"
 
@@ -196,6 +197,22 @@ send_watch(struct child *c, const struct config *conf, struct mbuf *body)
 	return send_item(c, MSG_CONF_WATCH, -1, body);
 }
 
+static int
+send_replay(struct child *c, const struct config *conf, struct mbuf *body)
+{
+	struct replay_conf rc;
+
+	memset(&rc, 0, sizeof(rc));
+	snprintf(rc.worker, sizeof(rc.worker), "%s", conf->replay.worker);
+	snprintf(rc.password, sizeof(rc.password), "%s", conf->replay.password);
+	rc.rate = ms32(conf->replay.rate);
+	rc.answer_ms = ms32(conf->replay.answer);
+	rc.idle_ms = ms32(conf->replay.idle);
+	replay_conf_put(body, &rc);
+	explicit_bzero(rc.password, sizeof(rc.password));
+	return send_item(c, MSG_CONF_REPLAY, -1, body);
+}
+
 /* What a miner is to be pointed at. */
 static void
 miner_lines(const struct supervisor *sup, const struct config *conf,
@@ -274,6 +291,8 @@ conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
 		r = send_control(sup, c, conf, &body);
 	else if (r == 0 && c->role == ROLE_API)
 		r = console_send(sup, c, conf);
+	else if (r == 0 && c->role == ROLE_REPLAY)
+		r = send_replay(c, conf, &body);
 	else if (r == 0 && c->role == ROLE_AUTH)
 		r = send_auth(sup, c, conf, &body);
 	else if (r == 0 &&

@@ -142,7 +142,8 @@ request_answer(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "not the sender's to send");
 		return;
 	}
-	if (m->type == MSG_REPLY && acts_on_reply(c->sup, m))
+	if (m->type == MSG_REPLY &&
+	    (acts_on_reply(c->sup, m) || replay_on_reply(c->sup, m)))
 		return;
 	to = child_by_role(c->sup, m->id & FROM_API ? ROLE_API : ROLE_CONTROL);
 	if (pass_on(to, m, m->id & ~FROM_API) == -1)

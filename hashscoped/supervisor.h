@@ -12,12 +12,14 @@
  *	requests.c	what the control role asks for
  *	acts.c		what auth has passed on to be done
  *	audit.c		the files of the audit log
+ *	replay.c	pool connections for the replay role
  *	logger.c	the only writer of logs
  *	notify.c	systemd
  */
 #ifndef HASHSCOPED_SUPERVISOR_H
 #define HASHSCOPED_SUPERVISOR_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include <event2/event.h>
@@ -59,7 +61,7 @@ struct child {
 	bool conf_pending; /* a reload waits for its PREPARED, or its DONE */
 };
 
-#define CHILDREN 9
+#define CHILDREN 10
 
 /* A listening socket; kept here so that the port answers while relayd is
  * started anew. */
@@ -98,6 +100,9 @@ struct supervisor {
 	struct event *signals[4];
 	struct event *deadline; /* of the end */
 	struct reload *reload;
+	/* What relayd was asked to connect for the replay role. */
+	TAILQ_HEAD(, pending) replays;
+	unsigned nreplays;
 	int status;
 };
 
@@ -185,6 +190,11 @@ void audit_places(struct supervisor *);
 /* Hands the files over to auth. */
 void audit_send(struct supervisor *, struct child *);
 void audit_on_full(struct ipc *, struct msg_in *, void *);
+/* --- replay.c --- */
+void replay_on_open(struct ipc *, struct msg_in *, void *);
+/* False when relayd answers somebody else. */
+bool replay_on_reply(struct supervisor *, struct msg_in *);
+void replay_child_gone(struct supervisor *, const struct child *);
 
 /* --- logger.c --- */
 enum log_target {

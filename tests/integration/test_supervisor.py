@@ -26,9 +26,9 @@ CHILDREN = {
     "query page": ("hashscope-query", 5),
     "query search": ("hashscope-query", 5),
     "auth": ("hashscope-auth", 7), "password": ("hashscope-password", 12),
-    "apid": ("hashscope-api", 8),
+    "apid": ("hashscope-api", 8), "replay": ("hashscope-replay", 9),
 }
-CHROOTED = {"relayd", "control", "auth", "password", "apid"}
+CHROOTED = {"relayd", "control", "auth", "password", "apid", "replay"}
 USERS = [pytest.param(None, id="as we are"),
          pytest.param(rig.NOBODY, id="as a user", marks=pytest.mark.skipif(
              not ROOT, reason="we are one"))]
@@ -38,7 +38,7 @@ def whole(box, body="", **kw):
     """A box with every child there and introduced."""
     b = box(body, args=["-v"], capture=True, **kw)
     for name in ("relayd", "resolver", "captured", "control", "query-page",
-                 "query-search", "auth", "password", "apid"):
+                 "query-search", "auth", "password", "apid", "replay"):
         b.hsd.wait_log(f"{name} is ready")
     b.stats()
     assert set(b.hsd.children()) == set(CHILDREN)
@@ -308,7 +308,7 @@ def test_the_end(box, sig):
     ends = [re.search(r": (\S+) has ended: (.*)", x).groups()
             for x in b.hsd.log(" has ended: ")]
     assert ends == [(name, "exit 0") for name in (
-        "relayd", "captured", "resolver", "apid", "query-page",
+        "replay", "relayd", "captured", "resolver", "apid", "query-page",
         "query-search", "control", "auth", "password")]
     assert b.hsd.log()[-1].endswith(": ended")
     with pytest.raises(ConnectionRefusedError):

@@ -21,6 +21,7 @@ test_select_SRCS := $(store_SRCS)
 # It starts the real process.
 test_query_SRCS := $(store_SRCS)
 $(B)/unit/test_query: $(B)/libexec/captured
+$(B)/unit/test_replay_role: $(B)/libexec/replay
 test_capture_SRCS := $(wildcard captured/store*.c) tests/unit/capture_util.c \
 	$(patsubst %,captured/%.c,account commit feed hold ingest map message migrate \
 	pair restore session setting share share_news sql tap_in text worker alert watch \
