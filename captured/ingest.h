@@ -46,7 +46,8 @@ struct ingest_count {
 	uint64_t sessions;
 	uint64_t pair_dropped;
 	uint64_t shares;
-	uint64_t disputed; /* shares that the pool judged wrongly */
+	uint64_t disputed;           /* shares that the pool judged wrongly */
+	uint64_t accepted, rejected; /* of them */
 	uint64_t commits, commits_failed;
 	uint64_t recovered; /* stores that were moved aside */
 	uint64_t last_commit_us, max_commit_us;

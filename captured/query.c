@@ -245,6 +245,16 @@ on_share_row(void *arg, const struct share_rec *s)
 }
 
 static int
+on_stat_row(void *arg, const struct stat_rec *r)
+{
+	struct job *j = arg;
+
+	mbuf_reset(&j->role->body);
+	stat_put(&j->role->body, r);
+	return send_row(j, MSG_ROW_STAT);
+}
+
+static int
 on_worker_row(void *arg, const struct worker_rec *w)
 {
 	struct job *j = arg;
@@ -269,6 +279,7 @@ static const struct select_ops row_ops = {
 	.session = on_session_row,
 	.share = on_share_row,
 	.worker = on_worker_row,
+	.stat = on_stat_row,
 	.job = on_job_row,
 };
 

@@ -54,7 +54,17 @@
 static const char *const text[RD_MAX] = {
 	[RD_BEGIN] = "BEGIN",
 	[RD_END] = "COMMIT",
-	[RD_HEAD] = "SELECT floor, last FROM store",
+	[RD_ROLL_HEAD] = "SELECT roll_folded, roll_began, top,"
+			 " (SELECT min(minute) FROM minutes),"
+			 " (SELECT min(hour) FROM hours) FROM store",
+	[RD_ROLL_KEY] = "SELECT key, first FROM roll_keys WHERE kind=?"
+			" AND name=?",
+	[RD_ROLL_NAME] = "SELECT name, first FROM roll_keys WHERE key=?",
+	[RD_MINUTE] = "SELECT key, data FROM minutes WHERE minute=?"
+		      " AND key >= ? AND key < ?",
+	[RD_HOUR] = "SELECT key, data FROM hours WHERE hour=?"
+		    " AND key >= ? AND key < ?",
+	[RD_HEAD] = "SELECT floor, last, top FROM store",
 	[RD_CLOCKS] = "SELECT pos, offset FROM clocks ORDER BY pos",
 	[RD_ANY_FLOOR] = "SELECT 1 FROM kept INDEXED BY kept_floor"
 			 " WHERE floor > 0 AND floor > ? LIMIT 1",
@@ -351,6 +361,7 @@ load_head(struct reader *rd)
 	col_init(&c, b.q, 0);
 	rd->floor = (uint64_t)col_int(&c);
 	rd->last = (uint64_t)col_int(&c);
+	rd->top = col_int(&c);
 	rd_reset(rd, RD_HEAD);
 	rd_start(rd, RD_ANY_FLOOR, &b);
 	bind_int(&b, (int64_t)rd->floor);

@@ -217,6 +217,8 @@ ingest_stats(const struct ingest *in, struct stats *st)
 		{ "unanswered_dropped", n->pair_dropped },
 		{ "shares", n->shares },
 		{ "shares_disputed", n->disputed },
+		{ "shares_accepted", n->accepted },
+		{ "shares_rejected", n->rejected },
 		{ "jobs_known", work_store_jobs(in->jobs) },
 		{ "jobs_bytes", work_store_bytes(in->jobs) },
 		{ "commits", n->commits },

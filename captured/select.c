@@ -21,7 +21,7 @@ static bool
 is_list(unsigned kind)
 {
 	return kind == Q_SESSIONS || kind == Q_MESSAGES || kind == Q_SHARES ||
-	    kind == Q_WORKERS || kind == Q_JOBS;
+	    kind == Q_WORKERS || kind == Q_JOBS || kind == Q_STATS;
 }
 
 struct select *
@@ -43,7 +43,7 @@ select_new(const struct query *q, unsigned deadline_ms,
 		sel->left = q->limit;
 	}
 	sel->ascending = is_list(q->kind) && q->kind != Q_SESSIONS &&
-	    q->kind != Q_WORKERS &&
+	    q->kind != Q_WORKERS && q->kind != Q_STATS &&
 	    (q->after != 0 || (q->flags & QF_ASCENDING) != 0);
 	if (deadline_ms > 0)
 		sel->deadline = ms_now() + deadline_ms;
@@ -55,6 +55,8 @@ select_free(struct select *sel)
 {
 	if (sel != NULL)
 		map_free(&sel->live);
+	if (sel != NULL)
+		stats_free(sel->stats);
 	free(sel);
 }
 
@@ -118,6 +120,8 @@ run(struct select *sel, struct reader *rd, int64_t until)
 		return select_jobs(sel, rd, until);
 	case Q_JOB:
 		return select_job(sel, rd);
+	case Q_STATS:
+		return select_stats(sel, rd, until);
 	default:
 		return select_message(sel, rd);
 	}

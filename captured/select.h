@@ -15,6 +15,7 @@
 
 #include "common/record.h"
 #include "common/record_share.h"
+#include "common/record_stat.h"
 
 struct reader;
 struct select;
@@ -34,6 +35,7 @@ struct select_ops {
 	int (*session)(void *, const struct session_rec *);
 	int (*share)(void *, const struct share_rec *);
 	int (*worker)(void *, const struct worker_rec *);
+	int (*stat)(void *, const struct stat_rec *);
 	int (*job)(void *, const struct job_rec *);
 };
 

@@ -59,6 +59,11 @@ enum rd {
 	RD_JOB,
 	RD_JOB_KEY,
 	RD_NOTIFY,
+	RD_ROLL_HEAD,
+	RD_ROLL_KEY,
+	RD_ROLL_NAME,
+	RD_MINUTE,
+	RD_HOUR,
 	RD_MAX
 };
 
@@ -80,6 +85,7 @@ struct reader {
 	/* Of the transaction that is open. */
 	uint64_t floor;
 	uint64_t last;
+	int64_t top;    /* real time of the newest message, us */
 	bool any_floor; /* some session has a floor above the common one */
 	struct map floors;
 	struct reader_clock *clocks;
@@ -141,8 +147,9 @@ struct select {
 	const char *why;
 	bool ascending;
 	enum rd plan;
-	uint64_t sid;    /* with QF_SESSION */
-	int64_t worker;  /* the number of q.worker */
+	uint64_t sid;   /* with QF_SESSION */
+	int64_t worker; /* the number of q.worker */
+	struct stats_run *stats;
 	struct map live; /* workers: their live sessions */
 	bool counted;    /* they are in live */
 	int64_t method;  /* number of q.method, 0: kept as text */
@@ -174,6 +181,31 @@ enum {
 };
 
 #define SELECT_ERRORS (QF_ERRORS_PARSE | QF_ERRORS_POOL)
+
+/* What of roll-ups there is; numbers of minutes and hours. */
+struct roll_times {
+	uint64_t whole; /* hours below are complete */
+	int64_t began; /* real time of the first message, and of the last, us */
+	int64_t top;
+	uint64_t oldest_minute, oldest_hour; /* 0: none */
+};
+/* Whose rate, before when; first_us: when there was any of it. */
+struct roll_span {
+	uint64_t lo, hi; /* keys, without hi */
+	int64_t first_us;
+	int64_t now_us;
+};
+
+/* select_stats.c */
+int roll_times(struct reader *, struct roll_times *);
+/* Hashes a second over each window; 0 or -1. */
+int roll_rates(struct reader *, const struct roll_times *,
+    const struct roll_span *, double rate[RATES_MAX]);
+/* The same of a name, now; zeroes when nobody knows it. */
+int roll_rates_of(struct reader *, enum roll_by, const char *name,
+    double rate[RATES_MAX]);
+int select_stats(struct select *, struct reader *, int64_t until);
+void stats_free(struct stats_run *);
 
 int64_t ms_now(void);
 /* select_plan.c: decides on index and range, in the first slice. */

@@ -40,13 +40,14 @@ wanted(const struct query *q, const struct session_rec *r)
 }
 
 static uint64_t
-read_row(sqlite3_stmt *q, struct session_rec *r)
+read_row(const struct reader *rd, sqlite3_stmt *q, struct session_rec *r)
 {
 	struct col c;
 	uint64_t sid;
 
 	col_init(&c, q, 0);
 	col_session(&c, r);
+	r->now_us = rd->top;
 	sid = (uint64_t)col_int(&c);
 	r->first_pos = (uint64_t)col_int(&c);
 	r->last_pos = (uint64_t)col_int(&c);
@@ -75,7 +76,7 @@ select_sessions(struct select *sel, struct reader *rd, int64_t until)
 
 	start(rd, n, &b, sel->lo, sel->hi);
 	while ((rc = rd_step(rd, n, &b)) == 1) {
-		sel->at = read_row(b.q, &r);
+		sel->at = read_row(rd, b.q, &r);
 		sel->hi = sel->at - 1;
 		if (wanted(&sel->q, &r)) {
 			if (sel->skip > 0)
@@ -103,7 +104,7 @@ select_session(struct select *sel, struct reader *rd)
 		rc = rd_step(rd, RD_SESSIONS, &b);
 	}
 	if (rc == 1) {
-		(void)read_row(b.q, &r);
+		(void)read_row(rd, b.q, &r);
 		(void)select_took(sel, sel->ops->session(sel->arg, &r));
 		return 0;
 	}

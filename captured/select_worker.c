@@ -74,6 +74,14 @@ read_row(const struct select *sel, sqlite3_stmt *q, struct worker_rec *w)
 	return w->id;
 }
 
+static int
+give(struct select *sel, struct reader *rd, struct worker_rec *w)
+{
+	if (roll_rates_of(rd, ROLL_WORKER, w->name, w->hashrate) == -1)
+		return -1;
+	return select_took(sel, sel->ops->worker(sel->arg, w));
+}
+
 static bool
 wanted(const struct query *q, const struct worker_rec *w)
 {
@@ -120,9 +128,8 @@ select_workers(struct select *sel, struct reader *rd, int64_t until)
 		if (wanted(&sel->q, &w)) {
 			if (sel->skip > 0)
 				sel->skip--;
-			else if (select_took(sel,
-				     sel->ops->worker(sel->arg, &w)))
-				return 1;
+			else if ((rc = give(sel, rd, &w)) != 0)
+				return rc;
 		}
 		if (++looked % 16 == 0 && ms_now() >= until)
 			return 1;

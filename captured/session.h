@@ -78,7 +78,7 @@ struct session {
 	struct verify *verify; /* from the first message that matters */
 	uint64_t seen_from;    /* older shares are no duplicates */
 	struct watch_session watch;
-	int64_t rates_us;      /* up to when its rates are written */
+	int64_t rates_us; /* up to when its rates are written */
 	struct store_who who;
 	struct flow flow[2];
 	struct session_rec rec;

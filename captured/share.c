@@ -326,6 +326,8 @@ on_answer(struct ingest *in, struct session *s, const struct store_msg *m,
 	watching_answer(in, s, m->pos, &p.brief, &a);
 	share_news_answered(in, request->pos, &a);
 	in->n.disputed += roll_is_dispute(a.judged.agreement);
+	in->n.accepted += a.said.class == ANSWER_ACCEPTED;
+	in->n.rejected += a.said.class == ANSWER_REJECTED;
 }
 
 static void

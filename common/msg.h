@@ -144,6 +144,8 @@ enum role {
 					     MSG_KIB(1),     0) \
 	X(ROW_JOB,       R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(64),    0) \
+	X(ROW_STAT,      R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
+					     MSG_KIB(2),     0) \
 	X(ROW_ALERT,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(4),     0) \
 	X(QUERY_END,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \

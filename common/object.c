@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/object.h"
+#include "common/record_stat.h"
 #include "common/object_int.h"
 #include "common/utf8.h"
 
@@ -213,6 +214,60 @@ put_session_counts(struct json_out *o, const struct session_rec *s)
 	json_object_end(o);
 }
 
+static void
+put_workers(struct json_out *o, const struct session_rec *s)
+{
+	const char *p = s->workers, *end;
+
+	json_karray(o, "workers");
+	if (*p == '\0' && s->worker[0] != '\0')
+		json_cstr(o, s->worker);
+	for (; (end = strchr(p, '\n')) != NULL; p = end + 1)
+		json_str(o, p, (size_t)(end - p));
+	json_array_end(o);
+}
+
+static void
+put_conformance(struct json_out *o, const struct conform_notes *notes)
+{
+	const struct conform_note *n;
+	unsigned i;
+
+	json_karray(o, "conformance");
+	for (i = 0; i < CONFORM_MAX; i++) {
+		n = &notes->of[i];
+		if (n->count == 0)
+			continue;
+		json_object(o);
+		json_kcstr(o, "code", conform_code((enum conform)i));
+		json_kcstr(o, "text", conform_text((enum conform)i));
+		json_kuint(o, "count", n->count);
+		object_put_id(o, "first_message_id", n->first);
+		object_put_id(o, "last_message_id", n->last);
+		json_object_end(o);
+	}
+	json_array_end(o);
+}
+
+static void
+put_session_account(struct json_out *o, const struct session_rec *s)
+{
+	double rate[RATES_MAX];
+	unsigned w;
+
+	for (w = 0; w < RATES_MAX; w++)
+		rate[w] = session_hashrate(s, (enum rates_window)w);
+	put_workers(o, s);
+	object_put_text(o, "extranonce1", s->extranonce1);
+	if (s->extranonce1[0] != '\0')
+		json_kuint(o, "extranonce2_size", s->extranonce2_size);
+	else
+		json_knull(o, "extranonce2_size");
+	object_put_hashrates(o, rate);
+	object_put_roll(o, &s->account.roll);
+	put_conformance(o, &s->account.notes);
+}
+
 void
 object_session(struct json_out *o, const struct session_rec *s)
 {
@@ -235,10 +290,7 @@ object_session(struct json_out *o, const struct session_rec *s)
 	put_session_pool(o, s);
 	put_session_replay(o, s);
 	put_session_counts(o, s);
-	json_karray(o, "workers");
-	if (s->worker[0] != '\0')
-		json_cstr(o, s->worker);
-	json_array_end(o);
+	put_session_account(o, s);
 	json_kcstr(o, "state", s->state == SESSION_LIVE ? "live" : "ended");
 	object_put_time(o, "ended_at", s->ended_us);
 	object_put_text(o, "close_reason", s->close_reason);

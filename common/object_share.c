@@ -9,6 +9,7 @@
 #include "common/object.h"
 #include "common/object_int.h"
 #include "common/object_share.h"
+#include "common/record_stat.h"
 
 void
 object_put_positive(struct json_out *o, const char *key, double d)
@@ -233,6 +234,15 @@ object_share(struct json_out *o, const struct share_rec *s)
 
 /* --- workers --- */
 
+/* Of those that were answered. */
+static double
+part(uint64_t n, const struct worker_rec *w)
+{
+	uint64_t answered = w->accepted + w->rejected;
+
+	return answered == 0 ? 0 : (double)n / (double)answered;
+}
+
 void
 object_worker(struct json_out *o, const struct worker_rec *w)
 {
@@ -258,6 +268,8 @@ object_worker(struct json_out *o, const struct worker_rec *w)
 	json_kuint(o, "disputed", w->disputed);
 	json_kuint(o, "blocks", w->blocks);
 	json_object_end(o);
+	object_put_hashrates(o, w->hashrate);
+	json_kdouble(o, "reject_rate", part(w->rejected, w));
 	json_kdouble(o, "accepted_difficulty", w->accepted_difficulty);
 	object_put_positive(o, "best_difficulty", w->best);
 	json_kuint(o, "live_sessions", w->live);

@@ -306,6 +306,8 @@ query_put(struct mbuf *b, const struct query *q)
 	msg_put_str(b, q->text);
 	msg_put_str(b, q->worker);
 	msg_put_str(b, q->pool);
+	msg_put_u8(b, q->by);
+	msg_put_u32(b, q->step_s);
 	msg_put_u16(b, q->verdicts);
 	msg_put_u8(b, q->said);
 	msg_put_i64(b, q->since_us);
@@ -330,6 +332,8 @@ query_get(struct mcur *c, struct query *q)
 	msg_get_str(c, q->text, sizeof(q->text));
 	msg_get_str(c, q->worker, sizeof(q->worker));
 	msg_get_str(c, q->pool, sizeof(q->pool));
+	q->by = get_below(c, ROLL_BYS);
+	q->step_s = msg_get_u32(c);
 	q->verdicts = msg_get_u16(c);
 	q->said = msg_get_u8(c);
 	q->since_us = msg_get_i64(c);
@@ -343,7 +347,7 @@ query_get(struct mcur *c, struct query *q)
 	if (q->kind == 0 || (q->flags & ~QF_KNOWN) != 0 || q->limit == 0 ||
 	    (q->verdicts & ~VERDICTS_KNOWN) != 0 ||
 	    (q->said & ~SAID_KNOWN) != 0 || q->limit > QUERY_LIMIT_MAX ||
-	    q->offset > QUERY_OFFSET_MAX)
+	    q->step_s % 60 != 0 || q->offset > QUERY_OFFSET_MAX)
 		c->bad = true;
 }
 

@@ -166,6 +166,7 @@ enum query_kind {
 	Q_WORKERS,      /* the newest first, by their number */
 	Q_JOBS,         /* newest first; after: oldest first */
 	Q_JOB,          /* one, by pos: the store's number of it */
+	Q_STATS,        /* points by time; of whom: by */
 	Q_MAX
 };
 
@@ -173,14 +174,14 @@ enum query_kind {
 #define QF_SESSION       0x2u
 #define QF_ERRORS_PARSE  0x4u
 #define QF_ERRORS_POOL   0x8u
-#define QF_NO_RESPONSES  0x10u  /* leave out paired responses */
-#define QF_WITH_RESPONSE 0x20u  /* fill resp_* of answered requests */
-#define QF_LIVE          0x40u  /* sessions: live ones */
-#define QF_ENDED         0x80u  /* sessions: ended ones */
-#define QF_ASCENDING     0x100u /* messages, shares, jobs: oldest first */
-#define QF_EXPLAIN       0x200u /* messages: explained, with their fields */
-#define QF_VERIFY        0x400u /* one share: verified again, step by step */
-#define QF_DISPUTED      0x800u /* shares: that the pool judged wrongly */
+#define QF_NO_RESPONSES  0x10u   /* leave out paired responses */
+#define QF_WITH_RESPONSE 0x20u   /* fill resp_* of answered requests */
+#define QF_LIVE          0x40u   /* sessions: live ones */
+#define QF_ENDED         0x80u   /* sessions: ended ones */
+#define QF_ASCENDING     0x100u  /* messages, shares, jobs: oldest first */
+#define QF_EXPLAIN       0x200u  /* messages: explained, with their fields */
+#define QF_VERIFY        0x400u  /* one share: verified again, step by step */
+#define QF_DISPUTED      0x800u  /* shares: that the pool judged wrongly */
 #define QF_BROADCAST     0x1000u /* shares: of sessions that publish theirs */
 
 struct query {
@@ -192,17 +193,22 @@ struct query {
 	/* "" any; bytes that raw, or a worker's name, contains, ASCII case
 	 * folded. */
 	char text[256];
-	char worker[129];     /* "" any; shares and workers: the name */
-	char pool[264];       /* "" any; jobs: host:port, or the host alone */
-	uint16_t verdicts;    /* shares: bits 1 << enum verify_verdict; 0 any */
-	uint8_t said;         /* shares: bits 1 << enum answer_class; 0 any */
-	int64_t since_us;     /* 0 none; real time, received then or later */
-	int64_t until_us;     /* 0 none; received before */
-	uint64_t before;      /* positions < before; 0 none */
-	uint64_t after;       /* positions > after; 0 none */
-	uint64_t pos;         /* Q_MESSAGE, Q_SHARE, Q_JOB */
-	uint32_t limit;       /* 1…100000 */
-	uint32_t offset;      /* ≤ 10,000 */
+	/* "" any; shares and workers: the name; stats by worker or by user
+	 * agent: only this one. */
+	char worker[129];
+	char pool[264];    /* "" any; jobs: host:port, or the host alone; stats
+			 * by pool: host:port */
+	uint8_t by;        /* stats: enum roll_by */
+	uint32_t step_s;   /* stats: whole minutes; 0: one point for all */
+	uint16_t verdicts; /* shares: bits 1 << enum verify_verdict; 0 any */
+	uint8_t said;      /* shares: bits 1 << enum answer_class; 0 any */
+	int64_t since_us;  /* 0 none; real time, received then or later */
+	int64_t until_us;  /* 0 none; received before */
+	uint64_t before;   /* positions < before; 0 none */
+	uint64_t after;    /* positions > after; 0 none */
+	uint64_t pos;      /* Q_MESSAGE, Q_SHARE, Q_JOB */
+	uint32_t limit;    /* 1…100000 */
+	uint32_t offset;   /* ≤ 10,000 */
 	uint32_t deadline_ms; /* 0: the role's own */
 };
 

@@ -228,6 +228,8 @@ worker_put(struct mbuf *b, const struct worker_rec *w)
 	msg_put_u64(b, w->disputed);
 	msg_put_double(b, w->accepted_difficulty);
 	msg_put_double(b, w->best);
+	for (i = 0; i < RATES_MAX; i++)
+		msg_put_double(b, w->hashrate[i]);
 	msg_put_u32(b, w->live);
 	msg_put_u8(b, w->sessions);
 	for (i = 0; i < w->sessions; i++)
@@ -256,6 +258,8 @@ worker_get(struct mcur *c, struct worker_rec *w)
 	w->disputed = msg_get_u64(c);
 	w->accepted_difficulty = msg_get_double(c);
 	w->best = msg_get_double(c);
+	for (i = 0; i < RATES_MAX; i++)
+		w->hashrate[i] = msg_get_double(c);
 	w->live = msg_get_u32(c);
 	w->sessions = get_below(c, WORKER_SESSIONS + 1);
 	for (i = 0; i < w->sessions; i++)

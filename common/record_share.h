@@ -12,6 +12,7 @@
 #include "common/address.h"
 #include "common/coinbase.h"
 #include "common/msg.h"
+#include "common/rates.h"
 #include "common/verify.h"
 
 /* Flags of a share. */
@@ -78,6 +79,7 @@ struct worker_rec {
 	uint64_t accepted, rejected, disputed;
 	double accepted_difficulty; /* of all accepted shares together */
 	double best;                /* highest difficulty reached */
+	double hashrate[RATES_MAX]; /* over each window until now */
 	uint32_t live;              /* sessions that are connected now */
 	uint8_t sessions;           /* that follow, the newest first */
 	uint8_t session[WORKER_SESSIONS][16];

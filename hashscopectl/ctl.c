@@ -20,6 +20,7 @@ static int (*const commands[CMD_MAX])(struct ctl *) = {
 	[CMD_WORKERS] = show_workers,
 	[CMD_JOBS] = show_jobs,
 	[CMD_JOB] = show_job,
+	[CMD_STATS] = show_stats,
 	[CMD_PROCESSES] = show_processes,
 	[CMD_CONFIG] = show_config,
 	[CMD_MONITOR] = monitor,

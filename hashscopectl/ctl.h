@@ -77,6 +77,7 @@ int show_share(struct ctl *);
 int show_workers(struct ctl *);
 int show_jobs(struct ctl *);
 int show_job(struct ctl *);
+int show_stats(struct ctl *);
 int show_processes(struct ctl *);
 int show_config(struct ctl *);
 int monitor(struct ctl *);

@@ -29,6 +29,8 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_USER] = "NAME",
 	[ARG_AGE] = "TIME",
 	[ARG_LAST] = "N",
+	[ARG_AGENT] = "NAME",
+	[ARG_STEP] = "TIME",
 };
 
 static const char *const arg_wants[ARG_MAX] = {
@@ -51,10 +53,12 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_USER] = "a name of 1 to 32 letters, digits, . _ @ + -",
 	[ARG_AGE] = "how long: 90s, 10m, 2h, 30d",
 	[ARG_LAST] = "a number from 1 to 100000",
+	[ARG_AGENT] = "a user agent of 1 to 128 bytes",
+	[ARG_STEP] = "whole minutes: 1m, 10m, 1h, 1d",
 };
 
 static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
-    p_shares, p_verdict, p_said, p_workers, p_jobs, p_dir, p_monitor,
+    p_shares, p_verdict, p_said, p_workers, p_jobs, p_stats, p_dir, p_monitor,
     p_monitor_errors, p_monitor_dir, p_user, p_token, p_audit, p_drain, p_log,
     p_verify, p_help;
 
@@ -140,6 +144,8 @@ static const struct word w_show[] = {
 	    "what pools handed out, newest first" },
 	{ "job", ARG_NONE, SET_ACTION, CMD_JOB, &p_job,
 	    "one job, taken apart" },
+	{ "stats", ARG_NONE, SET_ACTION, CMD_STATS, &p_stats,
+	    "hashrate, shares and latency, by whom and by time" },
 	{ "processes", ARG_NONE, SET_ACTION, CMD_PROCESSES, NULL,
 	    "what runs, as whom, since when" },
 	{ "config", ARG_NONE, SET_ACTION, CMD_CONFIG, NULL,
@@ -243,6 +249,32 @@ static const struct word w_workers[] = {
 	{ 0 },
 };
 static const struct place p_workers = { w_workers, NULL, true };
+
+static const struct word w_by[] = {
+	{ "worker", ARG_NONE, SET_BY, ROLL_WORKER, &p_stats, "each worker" },
+	{ "pool", ARG_NONE, SET_BY, ROLL_POOL, &p_stats, "each pool" },
+	{ "user-agent", ARG_NONE, SET_BY, ROLL_AGENT, &p_stats,
+	    "each firmware" },
+	{ "all", ARG_NONE, SET_BY, ROLL_ALL, &p_stats, "all together" },
+	{ 0 },
+};
+static const struct place p_by = { w_by, NULL, false };
+
+static const struct word w_stats[] = {
+	{ "by", ARG_NONE, SET_NOTHING, 0, &p_by, "of each of these" },
+	{ "worker", ARG_WORKER, SET_BY_NAME, ROLL_WORKER, &p_stats,
+	    "of one worker" },
+	{ "pool", ARG_POOL, SET_BY_POOL, ROLL_POOL, &p_stats,
+	    "of one pool, host:port" },
+	{ "user-agent", ARG_AGENT, SET_BY_NAME, ROLL_AGENT, &p_stats,
+	    "of one firmware" },
+	{ "since", ARG_TIME, SET_SINCE, 0, &p_stats, "from then on" },
+	{ "until", ARG_TIME, SET_UNTIL, 0, &p_stats, "until then" },
+	{ "step", ARG_STEP, SET_STEP, 0, &p_stats, "a line for each" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_stats, "no more than that" },
+	{ 0 },
+};
+static const struct place p_stats = { w_stats, NULL, true };
 
 static const struct word w_jobs[] = {
 	{ "session", ARG_SESSION, SET_SESSION, 0, &p_jobs,

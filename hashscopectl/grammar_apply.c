@@ -145,6 +145,23 @@ grammar_apply(struct command *c, const struct word *w, const char *arg,
 	case SET_WORKER:
 		r = bounded_text(arg, q->worker, sizeof(q->worker));
 		break;
+	case SET_BY:
+		q->by = (uint8_t)w->value;
+		break;
+	case SET_BY_NAME:
+		q->by = (uint8_t)w->value;
+		r = bounded_text(arg, q->worker, sizeof(q->worker));
+		break;
+	case SET_BY_POOL:
+		q->by = (uint8_t)w->value;
+		r = bounded_text(arg, q->pool, sizeof(q->pool));
+		break;
+	case SET_STEP:
+		r = lifetime(arg, &v);
+		if (v % 60 != 0 || v > UINT32_MAX)
+			r = -1;
+		q->step_s = (uint32_t)v;
+		break;
 	case SET_POOL:
 		r = bounded_text(arg, q->pool, sizeof(q->pool));
 		break;

@@ -26,6 +26,8 @@ enum arg {
 	ARG_USER,
 	ARG_AGE,
 	ARG_LAST,
+	ARG_AGENT,
+	ARG_STEP,
 	ARG_MAX
 };
 
@@ -53,7 +55,11 @@ enum set {
 	SET_SAID,
 	SET_USER,
 	SET_ROLE,
-	SET_EXPIRES
+	SET_EXPIRES,
+	SET_BY,
+	SET_BY_NAME,
+	SET_BY_POOL,
+	SET_STEP
 };
 
 struct word {

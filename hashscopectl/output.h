@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/record.h"
 #include "common/record_share.h"
+#include "common/record_stat.h"
 #include "hashscopectl/client.h"
 #include "hashscopectl/table.h"
 
@@ -21,6 +22,7 @@ enum listing {
 	LIST_SHARES,
 	LIST_WORKERS,
 	LIST_JOBS,
+	LIST_STATS,
 	LIST_MONITOR /* messages, without an end */
 };
 
@@ -56,6 +58,7 @@ struct writer {
 	void (*share)(struct output *, const struct share_rec *);
 	void (*worker)(struct output *, const struct worker_rec *);
 	void (*job)(struct output *, const struct job_rec *);
+	void (*stat)(struct output *, const struct stat_rec *);
 	void (*flush)(struct output *);
 	void (*end)(struct output *);
 	/* One object. */

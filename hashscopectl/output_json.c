@@ -116,6 +116,14 @@ job(struct output *o, const struct job_rec *j)
 }
 
 static void
+stat(struct output *o, const struct stat_rec *s)
+{
+	item(o);
+	object_stat(&o->json, s);
+	item_end(o);
+}
+
+static void
 flush(struct output *o)
 {
 	if (o->listing == LIST_MONITOR)
@@ -237,6 +245,7 @@ static const struct writer writer = {
 	.share = share,
 	.worker = worker,
 	.job = job,
+	.stat = stat,
 	.flush = flush,
 	.end = end,
 	.one_session = one_session,

@@ -89,12 +89,17 @@ relay_lines(struct output *o, const struct stats *s)
 static void
 capture_lines(struct output *o, const struct stats *s)
 {
-	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT];
+	char a[UNITS_TEXT], b[UNITS_TEXT], c[UNITS_TEXT], d[UNITS_TEXT];
 
 	line(o, "captured", "%s messages seen, %s committed, %s broken",
 	    units_count(stats_value(s, "messages_seen"), a),
 	    units_count(stats_value(s, "messages_committed"), b),
 	    units_count(stats_value(s, "parse_errors"), c));
+	line(o, "shares", "%s, %s accepted, %s rejected, %s judged wrongly",
+	    units_count(stats_value(s, "shares"), a),
+	    units_count(stats_value(s, "shares_accepted"), b),
+	    units_count(stats_value(s, "shares_rejected"), c),
+	    units_count(stats_value(s, "shares_disputed"), d));
 	line(o, "last commit", "%s rows in %s",
 	    units_count(stats_value(s, "last_commit_rows"), a),
 	    units_us((int64_t)stats_value(s, "last_commit_us"), b));

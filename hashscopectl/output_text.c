@@ -21,6 +21,7 @@ static const struct table_column session_columns[] = {
 	{ "WORKER", 0, 32 },
 	{ "AGENT", 0, 24 },
 	{ "POOL", 0, 40 },
+	{ "HASHRATE", 1, 0 },
 	{ "DIFF", 1, 0 },
 	{ "MESSAGES", 1, 0 },
 	{ "BROKEN", 1, 0 },
@@ -103,13 +104,15 @@ begin(struct output *o, enum listing listing)
 		[LIST_SHARES] = NULL,
 		[LIST_WORKERS] = NULL,
 		[LIST_JOBS] = NULL,
+		[LIST_STATS] = NULL,
 		[LIST_MONITOR] = message_columns,
 	};
 
 	o->listing = listing;
 	table_init(&o->table,
-	    columns[listing] != NULL ? columns[listing] :
-				       share_columns(listing));
+	    columns[listing] != NULL  ? columns[listing] :
+		listing == LIST_STATS ? stat_columns() :
+					share_columns(listing));
 }
 
 static int
@@ -161,6 +164,8 @@ session_row(struct output *o, const struct session_rec *s, unsigned id_len)
 		table_cell(t, "%s:%u", safe(s->pool_host, buf), s->pool_port);
 	else
 		table_cell(t, "-");
+	table_cell(t, "%s",
+	    units_hashrate(session_hashrate(s, RATES_10M), num));
 	if (s->difficulty > 0)
 		table_cell(t, "%.6g", s->difficulty);
 	else
@@ -354,6 +359,7 @@ one_session(struct output *o, const struct session_rec *s)
 		text_line(o, "in detail", s->close_detail);
 	}
 	session_counts(o, s);
+	account_lines(o, s);
 }
 
 /* Bytes of any length as they may be shown. */
@@ -465,6 +471,7 @@ static const struct writer writer = {
 	.share = share_row,
 	.worker = worker_row,
 	.job = job_row,
+	.stat = stat_row,
 	.flush = flush,
 	.end = end,
 	.one_session = one_session,

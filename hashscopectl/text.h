@@ -34,6 +34,12 @@ void share_lines(struct output *, const struct share_rec *);
 void job_row(struct output *, const struct job_rec *);
 void job_one(struct output *, const struct job_rec *);
 
+/* output_stat.c */
+const struct table_column *stat_columns(void);
+void stat_row(struct output *, const struct stat_rec *);
+/* What a session earns and how it speaks. */
+void account_lines(struct output *, const struct session_rec *);
+
 /* show summary */
 void summary_text(struct output *, const struct summary *);
 

@@ -107,3 +107,18 @@ units_date(int64_t us, char out[UNITS_TEXT])
 		strftime(out, UNITS_TEXT, "%Y-%m-%d %H:%M:%S", &tm);
 	return out;
 }
+
+const char *
+units_hashrate(double v, char out[UNITS_TEXT])
+{
+	static const char *const unit[] = { "H/s", "kH/s", "MH/s", "GH/s",
+		"TH/s", "PH/s", "EH/s" };
+	size_t i = 0;
+
+	while (v >= 1000 && i + 1 < sizeof(unit) / sizeof(unit[0])) {
+		v /= 1000;
+		i++;
+	}
+	snprintf(out, UNITS_TEXT, "%.3g %s", v, unit[i]);
+	return out;
+}

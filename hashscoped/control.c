@@ -302,6 +302,7 @@ static const struct ipc_handler lane_handlers[] = {
 	{ MSG_ROW_MESSAGE, on_peer_answer },
 	{ MSG_ROW_SHARE, on_peer_answer },
 	{ MSG_ROW_WORKER, on_peer_answer },
+	{ MSG_ROW_STAT, on_peer_answer },
 	{ MSG_ROW_JOB, on_peer_answer },
 	{ MSG_QUERY_END, on_peer_answer },
 	{ MSG_NONE, NULL },

@@ -609,11 +609,11 @@ def test_a_client_that_does_not_read(live):
     line = (b'{"id":%d,"method":"m","params":["' + b"y" * 2000 + b'"]}\n')
     flood(ctl, pair, line, 0, n)
     greedy = rig.Control(b.hsd.run_dir / "control.sock")
-    # kind, flags, session, dir, method … pool, verdicts, since … pos, limit,
-    # rest
+    # kind, flags, session, dir, method … pool, by, step, verdicts, since …
+    # pos, limit, rest
     greedy.send("QUERY", struct.pack(
-        "<BI16sB4IHB5QIII", 3, 0, b"", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        100000, 0, 0))
+        "<BI16sB4IBIHB5QIII", 3, 0, b"", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 0, 100000, 0, 0))
     assert len(ctl.json("show", "messages", "limit", 3)) == 3
     b.hsd.wait_log("does not read")
     greedy.close()
