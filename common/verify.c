@@ -226,13 +226,16 @@ room_for_job(struct verify *v)
 	unsigned cap = v->jobs_cap == 0 ? 4 : 2u * v->jobs_cap;
 	void *p;
 
-	if (v->jobs < v->jobs_cap)
-		return 0;
-	if (v->jobs == VERIFY_JOBS_MAX) {
+	/* Room for more than that there may be, after a restart. */
+	if (v->jobs >= VERIFY_JOBS_MAX) {
 		v->forgot |= v->given[0].retired == 0;
 		verify_given_drop(v, 0);
 		return 0;
 	}
+	if (v->jobs < v->jobs_cap)
+		return 0;
+	if (cap > VERIFY_JOBS_MAX)
+		cap = VERIFY_JOBS_MAX;
 	if ((p = realloc(v->given, cap * sizeof(*v->given))) == NULL)
 		return -1;
 	v->given = p;

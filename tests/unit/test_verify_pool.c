@@ -265,6 +265,30 @@ test_bounded(void **state)
 	rig_free(&r);
 }
 
+/* A restart with any number of jobs does not move the bound on them. */
+static void
+test_bounds_after_restart(void **state)
+{
+	struct rig r;
+	unsigned i, at;
+	char id[16];
+
+	for (at = 1; at <= VERIFY_JOBS_MAX; at += 7) {
+		rig_init(&r);
+		for (i = 0; i < 4 * VERIFY_JOBS_MAX; i++) {
+			if (i == at)
+				restart(&r.l);
+			snprintf(id, sizeof(id), "n%u", i);
+			new_job(&r, id);
+			notify(&r, false);
+			assert_true(verify_jobs(r.l.v) <= VERIFY_JOBS_MAX);
+		}
+		assert_int_equal(verify_jobs(r.l.v), VERIFY_JOBS_MAX);
+		restart(&r.l);
+		rig_free(&r);
+	}
+}
+
 static void
 test_unpack_cut(void **state)
 {
@@ -320,6 +344,7 @@ main(void)
 		cmocka_unit_test(test_agreement),
 		cmocka_unit_test(test_acks_anything),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_bounds_after_restart),
 		cmocka_unit_test(test_unpack_cut),
 		cmocka_unit_test(test_generation),
 	};
