@@ -274,6 +274,16 @@ on_job_row(void *arg, const struct job_rec *r)
 	return send_row(j, MSG_ROW_JOB);
 }
 
+static int
+on_alert_row(void *arg, const struct alert_rec *a)
+{
+	struct job *j = arg;
+
+	mbuf_reset(&j->role->body);
+	alert_put(&j->role->body, a);
+	return send_row(j, MSG_ROW_ALERT);
+}
+
 static const struct select_ops row_ops = {
 	.message = on_message_row,
 	.session = on_session_row,
@@ -281,6 +291,7 @@ static const struct select_ops row_ops = {
 	.worker = on_worker_row,
 	.stat = on_stat_row,
 	.job = on_job_row,
+	.alert = on_alert_row,
 };
 
 /* --- slices --- */

@@ -129,6 +129,11 @@ static const char *const text[RD_MAX] = {
 	[RD_WORKERS_LIVE] =
 	    "SELECT worker, uuid FROM sessions INDEXED BY sessions_live"
 	    " WHERE live=1 ORDER BY sid DESC",
+	[RD_ALERTS] = "SELECT " ALERT_COLS " FROM alerts"
+		      " WHERE id >= ? AND id <= ? ORDER BY id DESC",
+	[RD_ALERTS_ACTIVE] = "SELECT " ALERT_COLS " FROM alerts"
+			     " INDEXED BY alerts_active WHERE ended=0"
+			     " AND id >= ? AND id <= ? ORDER BY id DESC",
 	[RD_JOBS] = JOB_COLS
 	"INDEXED BY jobs_first WHERE first >= ? AND first <= ?"
 	" ORDER BY first DESC",

@@ -21,7 +21,8 @@ static bool
 is_list(unsigned kind)
 {
 	return kind == Q_SESSIONS || kind == Q_MESSAGES || kind == Q_SHARES ||
-	    kind == Q_WORKERS || kind == Q_JOBS || kind == Q_STATS;
+	    kind == Q_WORKERS || kind == Q_JOBS || kind == Q_STATS ||
+	    kind == Q_ALERTS;
 }
 
 struct select *
@@ -43,7 +44,7 @@ select_new(const struct query *q, unsigned deadline_ms,
 		sel->left = q->limit;
 	}
 	sel->ascending = is_list(q->kind) && q->kind != Q_SESSIONS &&
-	    q->kind != Q_WORKERS && q->kind != Q_STATS &&
+	    q->kind != Q_WORKERS && q->kind != Q_STATS && q->kind != Q_ALERTS &&
 	    (q->after != 0 || (q->flags & QF_ASCENDING) != 0);
 	if (deadline_ms > 0)
 		sel->deadline = ms_now() + deadline_ms;
@@ -116,6 +117,8 @@ run(struct select *sel, struct reader *rd, int64_t until)
 		return select_share(sel, rd);
 	case Q_WORKERS:
 		return select_workers(sel, rd, until);
+	case Q_ALERTS:
+		return select_alerts(sel, rd, until);
 	case Q_JOBS:
 		return select_jobs(sel, rd, until);
 	case Q_JOB:

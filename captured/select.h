@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "common/record.h"
+#include "common/record_alert.h"
 #include "common/record_share.h"
 #include "common/record_stat.h"
 
@@ -37,6 +38,7 @@ struct select_ops {
 	int (*worker)(void *, const struct worker_rec *);
 	int (*stat)(void *, const struct stat_rec *);
 	int (*job)(void *, const struct job_rec *);
+	int (*alert)(void *, const struct alert_rec *);
 };
 
 enum select_result {

@@ -54,6 +54,8 @@ enum rd {
 	RD_WORKER_NAME,
 	RD_WORKERS,
 	RD_WORKERS_LIVE,
+	RD_ALERTS,
+	RD_ALERTS_ACTIVE,
 	RD_JOBS,
 	RD_JOBS_ASC,
 	RD_JOB,
@@ -235,6 +237,8 @@ int select_job(struct select *, struct reader *);
 /* select_session.c */
 int select_sessions(struct select *, struct reader *, int64_t until);
 int select_session(struct select *, struct reader *);
+/* select_alert.c */
+int select_alerts(struct select *, struct reader *, int64_t until);
 
 /* A row was looked at and is to be given out: 1 when the slice ends. */
 int select_took(struct select *, int result);

@@ -171,7 +171,7 @@ watch_hold(const struct watch *w, enum alert_kind kind)
 		[ALERT_STORE] = NS_DAY,
 		/* When nobody gets jobs of that pool any more. */
 		[ALERT_HEIGHT] = NS_DAY,
-		[ALERT_PAYOUT] = 7 * NS_DAY,
+		[ALERT_PAYOUT] = NS_DAY,
 	};
 
 	if (kind == ALERT_PREVHASH)

@@ -139,8 +139,41 @@ is_listed(const struct watch_names *l, const struct coinbase_output *o)
 	return false;
 }
 
+/* A swap of a pool's payout is one alert, however many users it has. */
+static bool
+others_swapped(struct watch *w, const struct payer *p, const char *pool)
+{
+	size_t len = strlen(pool);
+	struct keyed_node *n;
+	struct payer *x;
+	void *thing;
+
+	TAILQ_FOREACH(n, &w->payers.lru, lru) {
+		thing = n;
+		x = thing;
+		if (x != p && x->swapped &&
+		    strncmp(watch_name(x), pool, len) == 0 &&
+		    watch_name(x)[len] == '\n')
+			return true;
+	}
+	return false;
+}
+
 static void
-payout_strict(struct watch *w, const struct alert_at *who)
+payout_is_good(struct watch *w, struct payer *p, const struct alert_at *who)
+{
+	if (!p->swapped)
+		return;
+	p->swapped = false;
+	memset(&p->other, 0, sizeof(p->other));
+	if (!others_swapped(w, p, who->pool))
+		alert_end(&w->alerts,
+		    alert_find(&w->alerts, ALERT_PAYOUT, who));
+}
+
+static void
+payout_strict(struct watch *w, struct payer *p, const struct alert_at *who,
+    const char *user)
 {
 	const struct coinbase_output *o;
 
@@ -148,34 +181,31 @@ payout_strict(struct watch *w, const struct alert_at *who)
 		o = &w->cb.output[i];
 		if (o->value == 0 || is_listed(&w->conf.payouts, o))
 			continue;
+		p->swapped = true;
 		alert_raise(&w->alerts, ALERT_PAYOUT, who,
 		    watch_hold(w, ALERT_PAYOUT),
 		    "a job of %s for %s pays %.8f to %s, which is not a "
 		    "payout that was named. If that is not the pool's own "
 		    "doing, somebody mines with these machines: disconnect "
 		    "them and ask the pool.",
-		    who->pool, who->worker[0] != '\0' ? who->worker : "miners",
-		    (double)o->value / 1e8,
+		    who->pool, user, (double)o->value / 1e8,
 		    o->address[0] != '\0' ?
 			o->address :
 			address_type_name((enum address_type)o->type));
 		return;
 	}
-	alert_end(&w->alerts, alert_find(&w->alerts, ALERT_PAYOUT, who));
+	payout_is_good(w, p, who);
 }
 
 /* It goes elsewhere; that may last until it is what is usual. */
 static void
 payout_other(struct watch *w, struct payer *p, const struct alert_at *who,
-    const struct scripts *now, bool same_block)
+    const char *user, const struct scripts *now, bool same_block)
 {
 	learn(&p->other, now, same_block && p->swapped);
 	if (p->other.blocks >= ADOPT_BLOCKS) {
 		p->usual = p->other;
-		memset(&p->other, 0, sizeof(p->other));
-		p->swapped = false;
-		alert_end(&w->alerts,
-		    alert_find(&w->alerts, ALERT_PAYOUT, who));
+		payout_is_good(w, p, who);
 		return;
 	}
 	p->swapped = true;
@@ -185,13 +215,12 @@ payout_other(struct watch *w, struct payer *p, const struct alert_at *who,
 	    "somebody mines with these machines: disconnect them and ask the "
 	    "pool. It ends when they are back, or when the new ones have "
 	    "stayed for %u blocks.",
-	    who->pool, who->worker[0] != '\0' ? who->worker : "miners",
-	    largest(&w->cb, &p->usual), ADOPT_BLOCKS);
+	    who->pool, user, largest(&w->cb, &p->usual), ADOPT_BLOCKS);
 }
 
 static void
 payout_learned(struct watch *w, struct payer *p, const struct alert_at *who,
-    const uint8_t prevhash[32])
+    const char *user, const uint8_t prevhash[32])
 {
 	bool same_block = memcmp(p->prevhash, prevhash, 32) == 0;
 	struct scripts now;
@@ -203,15 +232,10 @@ payout_learned(struct watch *w, struct payer *p, const struct alert_at *who,
 	/* What has once been learned is compared with until it is back. */
 	if (missing_part(&p->usual, &now) > 0.5 &&
 	    (p->swapped || is_learned(&p->usual, same_block))) {
-		payout_other(w, p, who, &now, same_block);
+		payout_other(w, p, who, user, &now, same_block);
 		return;
 	}
-	if (p->swapped) {
-		p->swapped = false;
-		memset(&p->other, 0, sizeof(p->other));
-		alert_end(&w->alerts,
-		    alert_find(&w->alerts, ALERT_PAYOUT, who));
-	}
+	payout_is_good(w, p, who);
 	learn(&p->usual, &now, same_block);
 }
 
@@ -219,17 +243,19 @@ static void
 job_payout(struct watch *w, struct payer *p, const struct watch_at *at,
     const uint8_t prevhash[32])
 {
-	char user[129];
 	struct alert_at who = watch_subject(at);
+	char user[129];
 
 	watch_user(at->worker, user);
-	who.worker = user;
+	if (user[0] == '\0')
+		snprintf(user, sizeof(user), "miners");
+	who.worker = NULL;
 	if (w->cb.total == 0)
 		return;
 	if (w->conf.payouts.n > 0)
-		payout_strict(w, &who);
+		payout_strict(w, p, &who, user);
 	else if (w->conf.payout_change)
-		payout_learned(w, p, &who, prevhash);
+		payout_learned(w, p, &who, user, prevhash);
 }
 
 void

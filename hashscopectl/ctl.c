@@ -19,6 +19,7 @@ static int (*const commands[CMD_MAX])(struct ctl *) = {
 	[CMD_SHARE] = show_share,
 	[CMD_WORKERS] = show_workers,
 	[CMD_JOBS] = show_jobs,
+	[CMD_ALERTS] = show_alerts,
 	[CMD_JOB] = show_job,
 	[CMD_STATS] = show_stats,
 	[CMD_PROCESSES] = show_processes,

@@ -76,6 +76,8 @@ int show_shares(struct ctl *);
 int show_share(struct ctl *);
 int show_workers(struct ctl *);
 int show_jobs(struct ctl *);
+int show_alerts(struct ctl *);
+int ctl_active_alerts(struct ctl *, struct summary *);
 int show_job(struct ctl *);
 int show_stats(struct ctl *);
 int show_processes(struct ctl *);

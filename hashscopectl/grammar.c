@@ -58,9 +58,9 @@ static const char *const arg_wants[ARG_MAX] = {
 };
 
 static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
-    p_shares, p_verdict, p_said, p_workers, p_jobs, p_stats, p_dir, p_monitor,
-    p_monitor_errors, p_monitor_dir, p_user, p_token, p_audit, p_drain, p_log,
-    p_verify, p_help;
+    p_shares, p_verdict, p_said, p_workers, p_jobs, p_stats, p_alerts,
+    p_monitor_alerts, p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_user,
+    p_token, p_audit, p_drain, p_log, p_verify, p_help;
 
 static const struct place p_session = {
 	.words =
@@ -140,6 +140,8 @@ static const struct word w_show[] = {
 	    "one share, verified step by step" },
 	{ "workers", ARG_NONE, SET_ACTION, CMD_WORKERS, &p_workers,
 	    "who mines, and how it adds up" },
+	{ "alerts", ARG_NONE, SET_ACTION, CMD_ALERTS, &p_alerts,
+	    "what is not as it should be" },
 	{ "jobs", ARG_NONE, SET_ACTION, CMD_JOBS, &p_jobs,
 	    "what pools handed out, newest first" },
 	{ "job", ARG_NONE, SET_ACTION, CMD_JOB, &p_job,
@@ -291,6 +293,26 @@ static const struct word w_jobs[] = {
 };
 static const struct place p_jobs = { w_jobs, NULL, true };
 
+static const struct word w_alerts[] = {
+	{ "active", ARG_NONE, SET_FLAG, QF_LIVE, &p_alerts,
+	    "those that go on; so without any of these words" },
+	{ "ended", ARG_NONE, SET_FLAG, QF_ENDED, &p_alerts,
+	    "those that are over" },
+	{ "all", ARG_NONE, SET_FLAG, QF_LIVE | QF_ENDED, &p_alerts, "both" },
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_alerts,
+	    "about one session" },
+	{ "worker", ARG_WORKER, SET_WORKER, 0, &p_alerts, "about one worker" },
+	{ "pool", ARG_POOL, SET_POOL, 0, &p_alerts, "about one pool" },
+	{ "text", ARG_TEXT, SET_TEXT, 0, &p_alerts,
+	    "whose text or kind contains this" },
+	{ "since", ARG_TIME, SET_SINCE, 0, &p_alerts,
+	    "that were active then or later" },
+	{ "until", ARG_TIME, SET_UNTIL, 0, &p_alerts, "that began before" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_alerts, "no more than that" },
+	{ 0 },
+};
+static const struct place p_alerts = { w_alerts, NULL, true };
+
 #define W_DIR(next) \
 	{ "miner_to_pool", ARG_NONE, SET_DIR, DIR_MINER_TO_POOL, next, \
 	    "what miners say" }, \
@@ -330,9 +352,19 @@ static const struct word w_monitor[] = {
 	    &p_monitor_errors, "broken messages and answers that say no" },
 	{ "text", ARG_TEXT, SET_TEXT, 0, &p_monitor, "that contain this" },
 	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_monitor, "end after so many" },
+	{ "alerts", ARG_NONE, SET_ALERTS, 0, &p_monitor_alerts,
+	    "no messages: what goes wrong, and when it is over" },
 	{ 0 },
 };
 static const struct place p_monitor = { w_monitor, NULL, true };
+static const struct word w_monitor_alerts[] = {
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_monitor_alerts,
+	    "about sessions whose id begins so" },
+	{ "limit", ARG_LIMIT, SET_LIMIT, 0, &p_monitor_alerts,
+	    "end after so many" },
+	{ 0 },
+};
+static const struct place p_monitor_alerts = { w_monitor_alerts, NULL, true };
 
 static const struct word w_drain[] = {
 	{ NULL, ARG_SECONDS, SET_SECONDS, 0, NULL,

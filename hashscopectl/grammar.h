@@ -24,6 +24,7 @@ enum action {
 	CMD_SHARE,
 	CMD_WORKERS,
 	CMD_JOBS,
+	CMD_ALERTS,
 	CMD_JOB,
 	CMD_STATS,
 	CMD_PROCESSES,
@@ -64,6 +65,7 @@ struct command {
 	uint64_t expires_s;      /* 0: never */
 	char file[COMMAND_FILE];
 	bool disputed; /* only shares that are */
+	bool alerts;   /* monitor: nothing else */
 };
 
 /* What can be said at a place; a table of grammar.c. */

@@ -142,6 +142,9 @@ grammar_apply(struct command *c, const struct word *w, const char *arg,
 	case SET_DISPUTED:
 		c->disputed = true;
 		break;
+	case SET_ALERTS:
+		c->alerts = true;
+		break;
 	case SET_WORKER:
 		r = bounded_text(arg, q->worker, sizeof(q->worker));
 		break;

@@ -62,6 +62,8 @@ matches(const struct command *c, const struct message_rec *m)
 	char id[SESSION_TEXT];
 	uint32_t errors = 0;
 
+	if (c->alerts)
+		return false;
 	uuid_text(m->session, id);
 	if (strncmp(id, c->session, strlen(c->session)) != 0)
 		return false;
@@ -232,7 +234,8 @@ heal_page(struct mon *mon, uint64_t prev, uint64_t *rows, bool *all)
 			return ctl_away(c);
 		if (a.type == MSG_FEED_BATCH)
 			note_committed(mon, &a);
-		if (a.type == MSG_FEED_BATCH || a.type == MSG_FEED_RESET) {
+		if (a.type == MSG_FEED_BATCH || a.type == MSG_FEED_RESET ||
+		    a.type == MSG_FEED_ALERT) {
 			if (hold(mon, &a) == -1)
 				return ctl_no("out of memory");
 			continue;
@@ -307,6 +310,10 @@ on_batch(struct mon *mon, struct mcur *cur)
 	}
 	if (h.committed > mon->committed)
 		mon->committed = h.committed;
+	if (mon->ctl->cmd.alerts) {
+		mon->cursor = h.last;
+		return 0;
+	}
 	if (mon->cursor < h.prev)
 		code = heal(mon, &h);
 	for (i = 0; i < h.count && code == 0; i++) {
@@ -339,6 +346,44 @@ on_reset(struct mon *mon, struct mcur *cur)
 	return 0;
 }
 
+/*
+ * Whoever asks for certain messages gets those; and the lines of a program
+ * are of one kind, so it has to ask for alerts.
+ */
+static bool
+wants_alert(const struct ctl *ctl, const struct alert_rec *a)
+{
+	const struct command *c = &ctl->cmd;
+	const struct query *q = &c->query;
+	char id[SESSION_TEXT];
+
+	if (!c->alerts && ctl->out.w == writer_json())
+		return false;
+	if (q->flags != 0 || q->method[0] != '\0' || q->text[0] != '\0')
+		return false;
+	uuid_text(a->session, id);
+	return c->session[0] == '\0' ||
+	    (a->has_session &&
+		strncmp(id, c->session, strlen(c->session)) == 0);
+}
+
+static int
+on_alert(struct mon *mon, struct mcur *cur)
+{
+	struct alert_rec a;
+
+	alert_get(cur, &a);
+	if (msg_end(cur) == -1)
+		return ctl_no("malformed alert");
+	if (mon->left == 0 || !wants_alert(mon->ctl, &a))
+		return 0;
+	flush(mon);
+	mon->ctl->out.w->alert(&mon->ctl->out, &a);
+	if (mon->ctl->cmd.alerts && mon->left != UINT64_MAX)
+		mon->left--;
+	return 0;
+}
+
 static int
 on_feed(struct mon *mon, unsigned type, struct mcur *cur)
 {
@@ -348,6 +393,8 @@ on_feed(struct mon *mon, unsigned type, struct mcur *cur)
 		code = on_batch(mon, cur);
 	else if (type == MSG_FEED_RESET)
 		code = on_reset(mon, cur);
+	else if (type == MSG_FEED_ALERT)
+		code = on_alert(mon, cur);
 	flush(mon);
 	return code;
 }

@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/record.h"
+#include "common/record_alert.h"
 #include "common/record_share.h"
 #include "common/record_stat.h"
 #include "hashscopectl/client.h"
@@ -23,8 +24,11 @@ enum listing {
 	LIST_WORKERS,
 	LIST_JOBS,
 	LIST_STATS,
+	LIST_ALERTS,
 	LIST_MONITOR /* messages, without an end */
 };
+
+#define SUMMARY_ALERTS 8
 
 /* What show summary has gathered. */
 struct summary {
@@ -32,6 +36,8 @@ struct summary {
 	struct stats relay, capture;
 	char relay_error[256]; /* "" when its counters came */
 	char capture_error[256];
+	unsigned nalerts; /* that are active, the newest first */
+	struct alert_rec alert[SUMMARY_ALERTS];
 };
 
 struct output {
@@ -59,6 +65,7 @@ struct writer {
 	void (*worker)(struct output *, const struct worker_rec *);
 	void (*job)(struct output *, const struct job_rec *);
 	void (*stat)(struct output *, const struct stat_rec *);
+	void (*alert)(struct output *, const struct alert_rec *);
 	void (*flush)(struct output *);
 	void (*end)(struct output *);
 	/* One object. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/object.h"
+#include "common/object_alert.h"
 #include "common/object_share.h"
 #include "hashscopectl/output.h"
 
@@ -124,6 +125,14 @@ stat(struct output *o, const struct stat_rec *s)
 }
 
 static void
+alert(struct output *o, const struct alert_rec *a)
+{
+	item(o);
+	object_alert(&o->json, a);
+	item_end(o);
+}
+
+static void
 flush(struct output *o)
 {
 	if (o->listing == LIST_MONITOR)
@@ -208,6 +217,10 @@ summary(struct output *o, const struct summary *s)
 	json_array_end(j);
 	json_kcstr(j, "console", c->console[0] != '\0' ? c->console : NULL);
 	object_counters(j, src, 2);
+	json_karray(j, "alerts");
+	for (i = 0; i < s->nalerts; i++)
+		object_alert(j, &s->alert[i]);
+	json_array_end(j);
 	json_karray(j, "errors");
 	put_error(j, s->relay_error);
 	put_error(j, s->capture_error);
@@ -246,6 +259,7 @@ static const struct writer writer = {
 	.worker = worker,
 	.job = job,
 	.stat = stat,
+	.alert = alert,
 	.flush = flush,
 	.end = end,
 	.one_session = one_session,

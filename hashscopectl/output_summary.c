@@ -140,6 +140,27 @@ trouble_lines(struct output *o, const struct summary *s)
 	}
 }
 
+/* The text of each is in show alerts. */
+static void
+alert_lines(struct output *o, const struct summary *s)
+{
+	uint64_t n = stats_value(&s->capture, "alerts.active");
+	char text[TEXT_MAX], buf[TEXT_MAX], num[UNITS_TEXT];
+	const struct alert_rec *a;
+
+	for (unsigned i = 0; i < s->nalerts; i++) {
+		a = &s->alert[i];
+		snprintf(text, sizeof(text), "alert %llu: %s %s%s since %s",
+		    (unsigned long long)a->id,
+		    alert_kind_name((enum alert_kind)a->kind),
+		    safe(a->worker[0] != '\0' ? a->worker : a->pool, buf), "",
+		    units_time(a->first_us, o->now_us, num));
+		warning(o, a->severity == ALERT_CRITICAL ? RED : YELLOW, text);
+	}
+	if (n > s->nalerts)
+		warning(o, YELLOW, "there are more: show alerts");
+}
+
 void
 summary_text(struct output *o, const struct summary *s)
 {
@@ -164,4 +185,5 @@ summary_text(struct output *o, const struct summary *s)
 	if (s->capture_error[0] != '\0')
 		warning(o, RED, safe(s->capture_error, buf));
 	trouble_lines(o, s);
+	alert_lines(o, s);
 }

@@ -105,6 +105,7 @@ begin(struct output *o, enum listing listing)
 		[LIST_WORKERS] = NULL,
 		[LIST_JOBS] = NULL,
 		[LIST_STATS] = NULL,
+		[LIST_ALERTS] = NULL,
 		[LIST_MONITOR] = message_columns,
 	};
 
@@ -472,6 +473,7 @@ static const struct writer writer = {
 	.worker = worker_row,
 	.job = job_row,
 	.stat = stat_row,
+	.alert = alert_row,
 	.flush = flush,
 	.end = end,
 	.one_session = one_session,

@@ -46,7 +46,8 @@ is_row(unsigned type)
 {
 	return type == MSG_ROW_MESSAGE || type == MSG_ROW_SESSION ||
 	    type == MSG_ROW_SHARE || type == MSG_ROW_WORKER ||
-	    type == MSG_ROW_STAT || type == MSG_ROW_JOB;
+	    type == MSG_ROW_STAT || type == MSG_ROW_JOB ||
+	    type == MSG_ROW_ALERT;
 }
 
 int

@@ -411,6 +411,8 @@ show_summary(struct ctl *c)
 	if (capture == EXIT_AWAY)
 		return capture;
 	code = relay != EXIT_OK ? relay : capture;
+	if (capture == EXIT_OK && ctl_active_alerts(c, &s) == EXIT_AWAY)
+		return EXIT_AWAY;
 	c->out.w->summary(&c->out, &s);
 	return code;
 }

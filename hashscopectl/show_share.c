@@ -1,5 +1,5 @@
 /*
- * show shares, workers, jobs: page by page, and one of them.
+ * show shares, workers, jobs, alerts: page by page, and one of them.
  */
 #include <stdlib.h>
 
@@ -52,6 +52,19 @@ on_job(struct ctl *c, struct mcur *cur, uint64_t *at)
 		return malformed();
 	c->out.w->job(&c->out, &j);
 	*at = j.pos;
+	return EXIT_OK;
+}
+
+static int
+on_alert(struct ctl *c, struct mcur *cur, uint64_t *at)
+{
+	struct alert_rec a;
+
+	alert_get(cur, &a);
+	if (msg_end(cur) == -1)
+		return malformed();
+	c->out.w->alert(&c->out, &a);
+	*at = a.id;
 	return EXIT_OK;
 }
 
@@ -118,6 +131,38 @@ int
 show_jobs(struct ctl *c)
 {
 	return show_list(c, Q_JOBS, LIST_JOBS, on_job);
+}
+
+/* Those that are active, unless somebody asks for others. */
+int
+show_alerts(struct ctl *c)
+{
+	if ((c->cmd.query.flags & (QF_LIVE | QF_ENDED)) == 0)
+		c->cmd.query.flags |= QF_LIVE;
+	return show_list(c, Q_ALERTS, LIST_ALERTS, on_alert);
+}
+
+/* For the summary: the newest of the active ones. */
+int
+ctl_active_alerts(struct ctl *c, struct summary *s)
+{
+	struct query q = { .kind = Q_ALERTS,
+		.flags = QF_LIVE,
+		.limit = SUMMARY_ALERTS };
+	struct query_end end;
+	struct rows rows;
+	struct mcur cur;
+	int code;
+
+	rows_init(&rows);
+	code = ctl_query(c, &q, &rows, &end);
+	for (size_t i = 0; code == EXIT_OK && i < rows.n; i++) {
+		mcur_init(&cur, rows.row[i].data, rows.row[i].len);
+		alert_get(&cur, &s->alert[s->nalerts]);
+		s->nalerts += msg_end(&cur) == 0;
+	}
+	rows_clear(&rows);
+	return code;
 }
 
 /* --- one --- */

@@ -40,6 +40,9 @@ void stat_row(struct output *, const struct stat_rec *);
 /* What a session earns and how it speaks. */
 void account_lines(struct output *, const struct session_rec *);
 
+/* output_alert.c */
+void alert_row(struct output *, const struct alert_rec *);
+
 /* show summary */
 void summary_text(struct output *, const struct summary *);
 

@@ -304,6 +304,7 @@ static const struct ipc_handler lane_handlers[] = {
 	{ MSG_ROW_WORKER, on_peer_answer },
 	{ MSG_ROW_STAT, on_peer_answer },
 	{ MSG_ROW_JOB, on_peer_answer },
+	{ MSG_ROW_ALERT, on_peer_answer },
 	{ MSG_QUERY_END, on_peer_answer },
 	{ MSG_NONE, NULL },
 };
@@ -314,6 +315,7 @@ static const struct ipc_handler capture_handlers[] = {
 	{ MSG_FEED_HELLO, on_feed_hello },
 	{ MSG_FEED_BATCH, on_feed },
 	{ MSG_FEED_RESET, on_feed },
+	{ MSG_FEED_ALERT, on_feed },
 	{ MSG_NONE, NULL },
 };
 

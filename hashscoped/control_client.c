@@ -294,7 +294,7 @@ control_subscribe(struct control *k)
 	if (captured == NULL || k->subscribed == want)
 		return;
 	mbuf_init(&b);
-	msg_put_u32(&b, want ? FEED_MESSAGES : 0);
+	msg_put_u32(&b, want ? FEED_MESSAGES | FEED_ALERTS : 0);
 	if (ipc_send(captured, MSG_FEED_SUBSCRIBE, 0, -1, &b) == 0)
 		k->subscribed = want;
 	mbuf_free(&b);

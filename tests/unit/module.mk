@@ -31,6 +31,7 @@ test_capture_share_SRCS := $(test_capture_SRCS) tests/unit/verifylib.c
 test_select_share_SRCS := $(test_capture_SRCS) $(wildcard captured/select*.c) \
 	captured/reader.c tests/unit/verifylib.c
 test_capture_ipc_SRCS := $(test_capture_SRCS)
+test_watch_day_SRCS := $(test_capture_SRCS) tests/unit/daylib.c
 test_setting_SRCS := $(test_capture_SRCS) captured/act_in.c
 relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 test_proxy_SRCS := $(relay_SRCS)
