@@ -246,6 +246,7 @@ recover(struct ingest *in)
 	TAILQ_FOREACH(s, &in->sessions.all, all) {
 		s->facts = s->whole = s->verify_whole = true;
 		session_dirty(&in->sessions, s);
+		share_jobs_again(in, s);
 		for (unsigned d = 0; d < 2; d++) {
 			pair_clear(&s->flow[d].pair);
 			unsent_clear(&s->flow[d].unsent);

@@ -16,8 +16,6 @@
 /* Notifies that are kept one by one before the state is written anew. */
 #define NOTES_MAX    16
 #define NOTE_LEN     (1 + SHA256_LEN + 8 + 1)
-/* Parameters of mining.notify before clean_jobs. */
-#define JOB_PARAMS   (WORK_PARAMS - 1)
 #define STATE_FORMAT 1
 
 static bool
@@ -169,24 +167,6 @@ pool_name(const struct session *s, char *buf, size_t size)
 	return buf;
 }
 
-/* The bytes that a job's key is the hash of; "" if there are none. */
-static const char *
-params_text(const struct jtree *t, uint32_t params, size_t *len)
-{
-	uint32_t n = jtree_count(t, params);
-	const char *from, *to;
-
-	*len = 0;
-	if (n == 0 || !jtree_is(t, params, J_ARRAY))
-		return "";
-	from = jtree_raw(t, jtree_item(t, params, 0), len);
-	to = jtree_raw(t,
-	    jtree_item(t, params, n < JOB_PARAMS ? n - 1 : JOB_PARAMS - 1),
-	    len);
-	*len += (size_t)(to - from);
-	return from;
-}
-
 /* Every share before this notify is stale now, unless its job came again. */
 static bool
 clears_seen(const struct verify *v, int clean)
@@ -246,10 +226,33 @@ on_notify(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts)
 	row.key = j->key;
 	row.pool = pool_name(s, pool, sizeof(pool));
 	row.id = j->id;
-	row.params = params_text(t, params, &row.len);
+	row.params = j->text == NULL ? "" : j->text;
+	row.len = j->text_len;
 	if (store_job(in->store, &row) == -1)
 		return;
 	note_job(in, s, j, pos, ts, clean);
+}
+
+void
+share_jobs_again(struct ingest *in, struct session *s)
+{
+	char pool[sizeof(s->rec.pool_host) + 8];
+	struct store_job row = { .pos = in->last_pos };
+	const struct work_job *j;
+	bool retired;
+
+	row.pool = pool_name(s, pool, sizeof(pool));
+	for (unsigned i = 0; s->verify != NULL && i < verify_jobs(s->verify);
+	     i++) {
+		j = verify_job(s->verify, i, &row.ts, &retired);
+		if (j == NULL || j->text == NULL)
+			continue;
+		row.key = j->key;
+		row.id = j->id;
+		row.params = j->text;
+		row.len = j->text_len;
+		(void)store_job(in->store, &row);
+	}
 }
 
 /* --- messages --- */

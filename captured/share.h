@@ -32,6 +32,9 @@ void share_forget(struct session *);
 /* Messages above this position were not written. */
 void share_forget_above(struct session *, uint64_t last);
 
+/* The store has none of its jobs any more. */
+void share_jobs_again(struct ingest *, struct session *);
+
 /* In the transaction; once it is committed. */
 int share_write(struct ingest *, struct session *);
 void share_settle(struct session *);

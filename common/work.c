@@ -286,17 +286,23 @@ put_params(const struct notify *n, struct work_job *j)
 }
 
 static struct work_job *
-job_of_notify(struct work_store *s, struct notify *n, uint32_t params)
+job_of_notify(struct work_store *s, struct notify *n, uint32_t params,
+    const char *text, size_t text_len)
 {
 	enum work_fault fault = take_params(n, params);
-	struct work_job *j;
+	size_t bytes = fault != WORK_SOUND ?
+	    0 :
+	    n->coinb1_len + n->coinb2_len + 32 * (size_t)n->branches;
+	struct work_job *j = job_new(s, n->id_len, bytes + text_len);
+	char *copy;
 
-	j = job_new(s, n->id_len,
-	    fault != WORK_SOUND ?
-		0 :
-		n->coinb1_len + n->coinb2_len + 32 * (size_t)n->branches);
 	if (j == NULL)
 		return NULL;
+	copy = j->id + n->id_len + 1 + bytes;
+	if (text_len > 0)
+		memcpy(copy, text, text_len);
+	j->text = copy;
+	j->text_len = (uint32_t)text_len;
 	memcpy(j->id, n->id, n->id_len);
 	j->fault = (uint8_t)(fault != WORK_SOUND ? fault : put_params(n, j));
 	if (j->fault != WORK_SOUND)
@@ -308,36 +314,39 @@ job_of_notify(struct work_store *s, struct notify *n, uint32_t params)
  * The key is made of the parameters' text, so that a job that is there
  * already is found without reading them; clean_jobs is not part of the job.
  */
-static void
-notify_key(const struct jtree *t, uint32_t params, uint8_t key[SHA256_LEN])
+static const char *
+notify_text(const struct jtree *t, uint32_t params, size_t *len)
 {
 	uint32_t first = jtree_item(t, params, 0), last, v;
 	const char *from, *to;
-	size_t len, i;
+	size_t i;
 
 	for (v = last = first, i = 0; v != JTREE_NONE && i < P_CLEAN; i++) {
 		last = v;
 		v = t->node[v].next;
 	}
-	from = jtree_raw(t, first, &len);
-	to = jtree_raw(t, last, &len);
-	sha256(from, (size_t)(to - from) + len, key);
+	from = jtree_raw(t, first, len);
+	to = jtree_raw(t, last, len);
+	*len += (size_t)(to - from);
+	return from;
 }
 
 struct work_job *
 work_take(struct work_store *s, const struct jtree *t, uint32_t params)
 {
 	struct notify n = { .t = t };
-	uint8_t key[SHA256_LEN];
+	uint8_t key[SHA256_LEN] = { 0 };
+	const char *text = NULL;
 	struct work_job *j;
+	size_t len = 0;
 
-	if (jtree_count(t, params) == 0 || !jtree_is(t, params, J_ARRAY))
-		memset(key, 0, sizeof(key));
-	else
-		notify_key(t, params, key);
+	if (jtree_count(t, params) != 0 && jtree_is(t, params, J_ARRAY)) {
+		text = notify_text(t, params, &len);
+		sha256(text, len, key);
+	}
 	if ((j = work_find(s, key)) != NULL)
 		return j;
-	if ((j = job_of_notify(s, &n, params)) == NULL)
+	if ((j = job_of_notify(s, &n, params, text, len)) == NULL)
 		return NULL;
 	memcpy(j->key, key, sizeof(j->key));
 	return job_keep(s, j);

@@ -56,6 +56,9 @@ struct work_job {
 	struct u256 target;   /* of nbits; 0 if that is no valid one */
 	struct sha256 mid;    /* when coinb1 is taken */
 	const uint8_t *coinb1, *coinb2, *branch;
+	/* What key is the hash of; NULL when it came from work_unpack(). */
+	const char *text;
+	uint32_t text_len;
 	char id[]; /* NUL-terminated, then the bytes */
 };
 

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -453,6 +454,50 @@ test_gap_leaves_it_open(void **state)
 	ingest_close(&in);
 }
 
+/* The file is damaged while it is in use, and replaced: what the session has
+ * learned goes into the new one, also for who comes after. */
+static void
+test_damaged_store(void **state)
+{
+	struct world *w = *state;
+	char path[CONF_PATH + 32];
+	uint8_t junk[4096];
+	struct ingest in;
+	int fd;
+
+	begin(w, &in);
+	say(w, &in, true, NOTIFY("j1", "true"));
+	assert_int_equal(store_checkpoint(in.store), 0);
+	snprintf(path, sizeof(path), "%s/%s", w->dir, STORE_FILE);
+	memset(junk, 0xa5, sizeof(junk));
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	for (off_t i = 2; i < 60; i++)
+		assert_int_equal(pwrite(fd, junk, sizeof(junk), i * 4096),
+		    sizeof(junk));
+	close(fd);
+	/* Somebody else's change has pages read again. */
+	got_number(w->dir, "PRAGMA user_version=77");
+	say(w, &in, true, "{\"id\":null,\"method\":\"x\",\"params\":[]}\n");
+	assert_int_equal(in.n.recovered, 1);
+	say(w, &in, false, SUBMIT("j1", "00000001"));
+	assert_named(w, "verdict", "valid");
+	say(w, &in, true, "{\"id\":4,\"result\":true,\"error\":null}\n");
+	ingest_close(&in);
+	open_ingest(w, &in);
+	say(w, &in, false, SUBMIT("j1", "00000002"));
+	assert_named(w, "verdict", "valid");
+	assert_int_equal(got_number(w->dir,
+			     "SELECT count(*) FROM shares WHERE job NOT NULL"),
+	    2);
+	/* Its account is whole as well. */
+	assert_int_equal(got_number(w->dir,
+			     "SELECT count(*) FROM sessions"
+			     " WHERE extranonce1='aabbccdd' AND worker='w'"),
+	    1);
+	ingest_close(&in);
+}
+
 /* A store from before there were shares: its sessions go on, in doubt. */
 static void
 test_older_store(void **state)
@@ -508,6 +553,7 @@ main(void)
 		T(test_old_rows_go),
 		T(test_every_job_survives),
 		T(test_gap_leaves_it_open),
+		T(test_damaged_store),
 		T(test_older_store),
 	};
 

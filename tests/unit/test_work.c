@@ -503,7 +503,7 @@ test_bounds(void **state)
 	}
 	/* A store that is full takes no more, and goes on. */
 	s = big_notify(2, 20000, &len);
-	small = work_store_new(30000);
+	small = work_store_new(90000);
 	j = work_take(small, &tree, parse(s, len));
 	assert_non_null(j);
 	s[2] = 'B';
