@@ -107,9 +107,9 @@ def test_readme_uses_real_options_and_words(build):
     words = subprocess.run(
         [build / "bin/hashscopectl", "help"], check=True, timeout=10,
         stdout=subprocess.PIPE, text=True).stdout
-    told = set(re.findall(r"^  (\w+) ", words, re.M))
+    told = set(re.findall(r"^  ([\w-]+) ", words, re.M))
     assert told >= {"show", "monitor"}
-    used = set(re.findall(r"hashscopectl (?:-j )?([a-z]+)", readme))
+    used = set(re.findall(r"hashscopectl (?:-j )?([a-z-]+)", readme))
     assert used and used <= told | {"help"}
 
 
