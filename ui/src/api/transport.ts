@@ -83,7 +83,7 @@ export class Transport {
     for (const run of this.watchers) run()
   }
 
-  private async request(path: string, init: RequestInit): Promise<Response> {
+  private async request(path: string, init: RequestInit, alsoGood?: number): Promise<Response> {
     let r: Response
     try {
       r = await this.env.fetch(path, { credentials: 'same-origin', ...init })
@@ -93,7 +93,7 @@ export class Transport {
       throw new Unreachable()
     }
     this.setReach('up')
-    if (r.ok) return r
+    if (r.ok || r.status === alsoGood) return r
     const error = new ApiError(r.status, await detailOf(r))
     if (r.status === 401) this.onUnauthorized()
     throw error
@@ -107,8 +107,9 @@ export class Transport {
     }
   }
 
-  async get<T>(path: string, decode: Decoder<T>, query?: Query, signal?: AbortSignal): Promise<T> {
-    const r = await this.request(withQuery(path, query), signal ? { signal } : {})
+  /** alsoGood: a status that is an answer too, as 503 of /health. */
+  async get<T>(path: string, decode: Decoder<T>, query?: Query, signal?: AbortSignal, alsoGood?: number): Promise<T> {
+    const r = await this.request(withQuery(path, query), signal ? { signal } : {}, alsoGood)
     return decode(await this.json(r))
   }
 

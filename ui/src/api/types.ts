@@ -53,9 +53,59 @@ export const message = d.record({
 })
 export type Message = Of<typeof message>
 
-/** By verdict: what the pool said, and what HashScope says. */
-export const shareCounts = d.numbers
+/** Shares counted: by what the pool said, by HashScope's verdict, by cause. */
+export const shareCounts = d.record({
+  total: d.number,
+  accepted: d.number,
+  rejected: d.number,
+  stale: d.number,
+  unanswered: d.number,
+  disputed: d.number,
+  blocks: d.number,
+  verdicts: d.numbers,
+  causes: d.numbers,
+  best_difficulty: d.maybeNumber,
+  last_share: d.maybeText,
+})
 export type ShareCounts = Of<typeof shareCounts>
+
+/** Of shares that were answered; all in µs. */
+export const latency = d.record({
+  count: d.number,
+  mean_us: d.maybeNumber,
+  p50_us: d.maybeNumber,
+  p90_us: d.maybeNumber,
+  p99_us: d.maybeNumber,
+  own_us: d.maybeNumber,
+  tcp_miner_us: d.maybeNumber,
+  tcp_pool_us: d.maybeNumber,
+  pool_us: d.maybeNumber,
+})
+export type Latency = Of<typeof latency>
+
+const conformance = d.record({
+  code: d.text,
+  text: d.text,
+  count: d.number,
+  first_message_id: d.maybeText,
+  last_message_id: d.maybeText,
+})
+
+/** One step of GET /api/stats. */
+export const stat = d.record({
+  ts: d.maybeText,
+  seconds: d.number,
+  name: d.maybeText,
+  other: d.bool,
+  hashrate: d.maybeNumber,
+  hashrates: d.numbers,
+  mean_hashrate: d.maybeNumber,
+  shares: shareCounts,
+  latency,
+  messages: d.record({ miner_to_pool: d.number, pool_to_miner: d.number }),
+  bytes: d.record({ miner_to_pool: d.number, pool_to_miner: d.number }),
+})
+export type Stat = Of<typeof stat>
 
 export const session = d.record({
   session_id: d.text,
@@ -87,8 +137,11 @@ export const session = d.record({
   gap_bytes: d.number,
   rtt_ms: d.record({ miner: d.maybeNumber, pool: d.maybeNumber }),
   workers: d.list(d.text),
-  hashrate: d.any,
-  shares: d.any,
+  hashrate: d.maybeNumber,
+  hashrates: d.numbers,
+  shares: shareCounts,
+  latency,
+  conformance: d.list(conformance),
   state: d.word('live', 'ended'),
   ended_at: d.maybeText,
   close_reason: d.maybeText,
@@ -145,10 +198,11 @@ export const share = d.record({
 export type Share = Of<typeof share>
 
 export const worker = d.record({
+  id: d.text,
   name: d.text,
   first_seen: d.maybeText,
   last_share: d.maybeText,
-  hashrate: d.any,
+  hashrates: d.numbers,
   shares: shareCounts,
   accepted_difficulty: d.maybeNumber,
   best_difficulty: d.maybeNumber,
@@ -224,13 +278,32 @@ export type Agent = Of<typeof agent>
 export const pool = d.record({
   host: d.text,
   port: d.maybeNumber,
-  state: d.text,
-  listener: d.maybeText,
+  peer: d.maybeText,
   sessions: d.number,
-  resolved: d.maybeText,
-  last_error: d.maybeText,
+  connected: d.number,
+  last_seen: d.maybeText,
+  connect_ms: d.maybeNumber,
+  rtt_ms: d.maybeNumber,
 })
 export type Pool = Of<typeof pool>
+
+export const relay = d.record({
+  url: d.text,
+  state: d.text,
+  reason: d.maybeText,
+  sent: d.number,
+  accepted: d.number,
+  refused: d.number,
+  lost: d.number,
+  pending: d.number,
+})
+export type Relay = Of<typeof relay>
+
+/** GET /health: what is ill, and why. */
+export const health = d.record({
+  status: d.text,
+  ill: d.list(d.record({ part: d.text, detail: d.text })),
+})
 
 export const process = d.record({
   role: d.text,
@@ -251,30 +324,41 @@ export type Role = (typeof ROLES)[number]
 export const me = d.record({
   user: d.text,
   role: d.word(...ROLES),
-  auth: d.text,
+  auth_required: d.bool,
 })
 export type Me = Of<typeof me>
 
-export const user = d.record({ user: d.text, role: d.text, created_at: d.maybeText, last_seen: d.maybeText })
+export const user = d.record({ name: d.text, role: d.text, created: d.maybeText, sessions: d.number })
 export type User = Of<typeof user>
 
 export const token = d.record({
   name: d.text,
   role: d.text,
-  created_at: d.maybeText,
-  expires_at: d.maybeText,
+  created: d.maybeText,
+  expires: d.maybeText,
   last_used: d.maybeText,
+  expired: d.bool,
 })
 export type Token = Of<typeof token>
 
 export const audit = d.record({
-  id: d.text,
-  ts: d.maybeText,
-  user: d.text,
+  line: d.text,
+  time: d.maybeText,
+  event: d.text,
+  act: d.text,
+  who: d.text,
+  by: d.text,
   peer: d.text,
-  action: d.text,
+  session_id: d.maybeText,
+  worker: d.maybeText,
+  message_id: d.maybeText,
+  name: d.maybeText,
+  to_role: d.maybeText,
+  value: d.maybeNumber,
+  on: d.any,
+  text: d.maybeText,
+  status: d.maybeNumber,
   detail: d.text,
-  status: d.any,
 })
 export type Audit = Of<typeof audit>
 

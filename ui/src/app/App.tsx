@@ -4,20 +4,30 @@
  */
 import { useCallback, useEffect, useState } from 'react'
 import { api } from '@/api'
-import { me, type Me } from '@/api/types'
+import { me } from '@/api/types'
 import { MeContext } from '@/state/me'
+import { loginByCode, takeCode } from '@/state/login'
 import { forgetResources, useResource } from '@/state/resource'
 import { Login } from '@/pages/Login'
 import { Toasts } from '@/ui/Toasts'
-import { Loaded } from '@/ui/State'
+import { ErrorNote, Skeleton } from '@/ui/State'
 import { ErrorBoundary } from './ErrorBoundary'
 import { Shell } from './Shell'
 
-function known(who: Me): boolean {
-  return who.role !== 'none'
+const given = takeCode()
+// Once, however often React runs an effect.
+const byCode = given === null ? null : loginByCode(given)
+
+/** What became of the link that led here: null while that is not known. */
+function useCode(): boolean | null {
+  const [done, setDone] = useState<boolean | null>(byCode === null ? true : null)
+  useEffect(() => {
+    void byCode?.then(setDone)
+  }, [])
+  return done
 }
 
-export function App() {
+function Known({ used }: { used: boolean }) {
   const [out, setOut] = useState(false)
   const who = useResource('me', (signal) => api.get('/api/me', me, {}, signal))
   const { reload } = who
@@ -30,16 +40,20 @@ export function App() {
     reload()
   }, [reload])
   const loggedOut = useCallback(() => setOut(true), [])
-  if (out || (who.data && !known(who.data))) return <Login onLogin={loggedIn} />
+  if (out || who.error?.status === 401 || who.data?.role === 'none') return <Login used={used} onLogin={loggedIn} />
+  if (!who.data) return who.error ? <ErrorNote error={who.error} onRetry={reload} /> : <Skeleton lines={1} />
+  return (
+    <MeContext value={who.data}>
+      <Shell onLogout={loggedOut} />
+    </MeContext>
+  )
+}
+
+export function App() {
+  const entered = useCode()
   return (
     <ErrorBoundary of="app">
-      <Loaded of={who} lines={1}>
-        {(data) => (
-          <MeContext value={data}>
-            <Shell onLogout={loggedOut} />
-          </MeContext>
-        )}
-      </Loaded>
+      {entered === null ? <Skeleton lines={1} /> : <Known used={!entered} />}
       <Toasts />
     </ErrorBoundary>
   )

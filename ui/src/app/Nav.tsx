@@ -42,7 +42,7 @@ function Who({ onLogout }: { onLogout: () => void }) {
         </div>
         <div className="text-dim">{t.nav.roles[me.role]}</div>
       </div>
-      {me.auth !== 'none' && (
+      {me.auth_required && (
         <Button look="quiet" onClick={logout} className="!px-2">
           {t.nav.logout}
         </Button>

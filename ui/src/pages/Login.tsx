@@ -3,7 +3,6 @@ import { api } from '@/api'
 import { any } from '@/api/decode'
 import { ApiError } from '@/api/transport'
 import { explainError } from '@/state/act'
-import { usePlace } from '@/state/router'
 import { t } from '@/text'
 import { Button } from '@/ui/Button'
 import { Field, Input } from '@/ui/Input'
@@ -14,12 +13,12 @@ function why(e: unknown): string {
   return explainError(e)
 }
 
-export function Login({ onLogin }: { onLogin: () => void }) {
+/** used: a link led here that is good no more. */
+export function Login({ used, onLogin }: { used: boolean; onLogin: () => void }) {
   const [user, setUser] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)
-  const { query } = usePlace()
-  const [error, setError] = useState(query.has('login_failed') ? t.login.usedUp : '')
+  const [error, setError] = useState(used ? t.login.usedUp : '')
   const submit = (e: SyntheticEvent) => {
     e.preventDefault()
     setBusy(true)

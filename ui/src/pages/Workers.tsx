@@ -1,7 +1,6 @@
 import { useMemo } from 'react'
 import { worker, type Worker } from '@/api/types'
 import { count, difficulty, hashrate, percent } from '@/lib/format'
-import { counted, rateOver } from '@/lib/rates'
 import { usePages } from '@/state/pages'
 import { useParam } from '@/state/router'
 import { t } from '@/text'
@@ -15,9 +14,8 @@ import { Empty } from '@/ui/State'
 import { Ago } from '@/ui/Time'
 
 const rate = (w: Worker): number => {
-  const n = counted(w.shares)
-  const all = n.accepted + n.rejected
-  return all > 0 ? n.rejected / all : 0
+  const all = w.shares.accepted + w.shares.rejected
+  return all > 0 ? w.shares.rejected / all : 0
 }
 
 const columns: Columns<Worker> = [
@@ -28,15 +26,15 @@ const columns: Columns<Worker> = [
     ),
   },
   { id: 'sessions', header: t.workers.sessions, accessorFn: (w) => w.live_sessions, cell: ({ row }) => count(row.original.live_sessions), meta: { right: true, from: 'md' } },
-  { id: 'r1', header: `${t.workers.hashrate} ${t.windows['10m'] ?? ''}`, accessorFn: (w) => rateOver(w.hashrate, '10m') ?? -1, cell: ({ row }) => hashrate(rateOver(row.original.hashrate, '10m')), meta: { right: true } },
-  { id: 'r24', header: t.windows['24h'] ?? '', accessorFn: (w) => rateOver(w.hashrate, '24h') ?? -1, cell: ({ row }) => hashrate(rateOver(row.original.hashrate, '24h')), meta: { right: true, from: 'lg' } },
-  { id: 'accepted', header: t.workers.accepted, accessorFn: (w) => counted(w.shares).accepted, cell: ({ row }) => count(counted(row.original.shares).accepted), meta: { right: true } },
-  { id: 'rejected', header: t.workers.rejected, accessorFn: (w) => counted(w.shares).rejected, cell: ({ row }) => count(counted(row.original.shares).rejected), meta: { right: true, from: 'sm' } },
-  { id: 'stale', header: t.workers.stale, accessorFn: (w) => w.shares['stale'] ?? 0, cell: ({ row }) => count(row.original.shares['stale'] ?? 0), meta: { right: true, from: 'lg' } },
+  { id: 'r1', header: `${t.workers.hashrate} ${t.windows['10m'] ?? ''}`, accessorFn: (w) => w.hashrates['10m'] ?? -1, cell: ({ row }) => hashrate(row.original.hashrates['10m']), meta: { right: true } },
+  { id: 'r24', header: t.windows['24h'] ?? '', accessorFn: (w) => w.hashrates['24h'] ?? -1, cell: ({ row }) => hashrate(row.original.hashrates['24h']), meta: { right: true, from: 'lg' } },
+  { id: 'accepted', header: t.workers.accepted, accessorFn: (w) => w.shares.accepted, cell: ({ row }) => count(row.original.shares.accepted), meta: { right: true } },
+  { id: 'rejected', header: t.workers.rejected, accessorFn: (w) => w.shares.rejected, cell: ({ row }) => count(row.original.shares.rejected), meta: { right: true, from: 'sm' } },
+  { id: 'stale', header: t.workers.stale, accessorFn: (w) => w.shares.stale, cell: ({ row }) => count(row.original.shares.stale), meta: { right: true, from: 'lg' } },
   {
     id: 'rate', header: t.workers.rejects, accessorFn: rate, meta: { right: true, from: 'md' },
     cell: ({ row: { original: w } }) => {
-      const n = counted(w.shares)
+      const n = w.shares
       return <span className={rate(w) > 0.05 ? 'text-rejected' : undefined}>{percent(n.rejected, n.accepted + n.rejected)}</span>
     },
   },
@@ -48,7 +46,7 @@ const QUERY = { limit: 1000 }
 
 export function Workers() {
   const [q, setQ] = useParam('q')
-  const list = usePages('/api/workers', QUERY, worker, (w) => w.name, 3000)
+  const list = usePages('/api/workers', QUERY, worker, (w) => w.id, 3000)
   const rows = useMemo(() => list.rows?.filter((w) => w.name.toLowerCase().includes(q.toLowerCase())), [list.rows, q])
   return (
     <>
@@ -58,7 +56,7 @@ export function Workers() {
       <Panel flush>
         <Paged list={{ ...list, rows }} empty={<Empty title={t.workers.empty}>{t.workers.emptyText}</Empty>}>
           {(shown) => (
-            <DataTable label={t.workers.title} rows={shown} columns={columns} id={(w) => w.name} sort={[{ id: 'name', desc: false }]}
+            <DataTable label={t.workers.title} rows={shown} columns={columns} id={(w) => w.id} sort={[{ id: 'name', desc: false }]}
               to={(w) => `/shares?worker=${encodeURIComponent(w.name)}`} dimmed={(w) => w.live_sessions === 0} />
           )}
         </Paged>

@@ -2,7 +2,7 @@
 import { createContext, useContext } from 'react'
 import { ROLES, type Me, type Role } from '@/api/types'
 
-export const MeContext = createContext<Me>({ user: '', role: 'none', auth: '' })
+export const MeContext = createContext<Me>({ user: '', role: 'none', auth_required: true })
 
 export const useMe = (): Me => useContext(MeContext)
 

@@ -24,7 +24,7 @@ declare module '@tanstack/react-table' {
 }
 
 const FROM = { sm: 'hidden sm:table-cell', md: 'hidden md:table-cell', lg: 'hidden lg:table-cell', xl: 'hidden xl:table-cell' }
-const ROW = 36
+const ROW = 33
 
 // Columns of one table have values of many types.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any

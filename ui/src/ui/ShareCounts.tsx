@@ -1,10 +1,9 @@
 /* Accepted and rejected in one cell, with what share of them was refused. */
+import type { ShareCounts as Counts } from '@/api/types'
 import { count, percent } from '@/lib/format'
-import { counted } from '@/lib/rates'
 import { t } from '@/text'
 
-export function ShareCounts({ of }: { of: unknown }) {
-  const n = counted(of)
+export function ShareCounts({ of: n }: { of: Counts }) {
   return (
     <span className="tabular-nums" title={percent(n.rejected, n.accepted + n.rejected)}>
       <span className="sr-only">{t.overview.accepted} </span>

@@ -6,10 +6,12 @@ export interface Part {
   readonly label: string
   readonly us: number | null
   readonly className: string
+  /** Told beside the others, not a part of the whole. */
+  readonly apart?: boolean
 }
 
 export function Split({ label, parts }: { label: string; parts: readonly Part[] }) {
-  const known = parts.filter((p): p is Part & { us: number } => p.us !== null && p.us >= 0)
+  const known = parts.filter((p): p is Part & { us: number } => p.us !== null && p.us >= 0 && p.apart !== true)
   const sum = known.reduce((n, p) => n + p.us, 0)
   return (
     <div>
@@ -18,11 +20,11 @@ export function Split({ label, parts }: { label: string; parts: readonly Part[] 
           <span key={p.label} className={p.className} style={{ width: `${sum > 0 ? (100 * p.us) / sum : 0}%` }} />
         ))}
       </div>
-      <dl className="mt-2 grid grid-cols-2 gap-x-4 gap-y-1 text-sm sm:grid-cols-4">
+      <dl className="mt-2 grid grid-cols-2 gap-x-4 gap-y-1 text-sm xl:grid-cols-4">
         {parts.map((p) => (
           <div key={p.label} className="min-w-0">
             <dt className="flex items-center gap-1.5 truncate text-xs text-dim">
-              <span aria-hidden className={cx('inline-block size-2 rounded-sm', p.className)} />
+              <span aria-hidden className={cx('inline-block size-2 shrink-0 rounded-sm', p.apart === true ? 'border border-strong' : p.className)} />
               {p.label}
             </dt>
             <dd className="tabular-nums">{us(p.us)}</dd>

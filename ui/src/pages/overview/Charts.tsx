@@ -1,31 +1,39 @@
 import { useMemo } from 'react'
-import type { StatRow } from '@/api/stats'
-import { count, hashrate, instant } from '@/lib/format'
+import type { Stat } from '@/api/types'
+import { hashrate, instant, si, us } from '@/lib/format'
 import { t } from '@/text'
 import { Chart, type Line } from '@/ui/Chart'
 import { Panel } from '@/ui/Panel'
 
-export function Charts({ stats }: { stats: readonly StatRow[] }) {
-  const { times, rate, shares } = useMemo(() => {
-    const line = (label: string, tone: Line['tone'], value: (r: StatRow) => number | null, fill = false): Line => ({ label, tone, fill, values: stats.map(value) })
-    return {
-      times: stats.map((r) => instant(r.ts) / 1000),
-      rate: [line(t.overview.hashrate, 'accent', (r) => r.hashrate, true)],
-      shares: [
-        line(t.overview.accepted, 'accepted', (r) => r.accepted),
-        line(t.overview.rejected, 'rejected', (r) => r.rejected),
-        line(t.overview.stale, 'stale', (r) => r.stale),
-      ],
-    }
-  }, [stats])
+const perMinute = (n: number, s: Stat): number | null => (s.seconds > 0 ? (60 * n) / s.seconds : null)
+
+function linesOf(steps: readonly Stat[]) {
+  const line = (label: string, tone: Line['tone'], value: (s: Stat) => number | null, fill = false): Line => ({ label, tone, fill, values: steps.map(value) })
+  return {
+    times: steps.map((s) => instant(s.ts) / 1000),
+    rate: [line(t.overview.hashrate, 'accent', (s) => s.mean_hashrate, true)],
+    shares: [
+      line(t.overview.accepted, 'accepted', (s) => perMinute(s.shares.accepted, s)),
+      line(t.overview.rejected, 'rejected', (s) => perMinute(s.shares.rejected, s)),
+      line(t.overview.stale, 'stale', (s) => perMinute(s.shares.stale, s)),
+    ],
+    latency: [
+      line(t.latency.median, 'accent', (s) => s.latency.p50_us || null),
+      line(t.latency.worst, 'dim', (s) => s.latency.p99_us || null),
+    ],
+  }
+}
+
+const perMin = (n: number | null): string => si(n)
+
+export function Charts({ steps }: { steps: readonly Stat[] }) {
+  const { times, rate, shares, latency } = useMemo(() => linesOf(steps), [steps])
+  const c = t.overview.charts
   return (
-    <div className="grid gap-3 lg:grid-cols-2">
-      <Panel title={t.overview.charts.hashrate}>
-        <Chart label={t.overview.charts.hashrate} times={times} lines={rate} format={hashrate} />
-      </Panel>
-      <Panel title={t.overview.charts.shares}>
-        <Chart label={t.overview.charts.shares} times={times} lines={shares} format={count} />
-      </Panel>
+    <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+      <Panel title={c.hashrate}><Chart label={c.hashrate} times={times} lines={rate} format={hashrate} /></Panel>
+      <Panel title={c.shares}><Chart label={c.shares} times={times} lines={shares} format={perMin} /></Panel>
+      <Panel title={c.latency} className="md:col-span-2 xl:col-span-1"><Chart label={c.latency} times={times} lines={latency} format={us} /></Panel>
     </div>
   )
 }

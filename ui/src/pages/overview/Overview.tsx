@@ -15,20 +15,18 @@ import { RANGES, useStats } from './useStats'
 export function Overview() {
   const [range, setRange] = useParam('range')
   const which = RANGES[range] === undefined ? '1h' : range
-  const stats = useStats(which)
+  const { whole, steps } = useStats(which)
   return (
     <div className="space-y-3">
       <PageHead title={t.overview.title}>
         <Select aria-label={t.overview.range} value={which} options={Object.entries(t.overview.ranges)} onValue={(v) => setRange(v === '1h' ? '' : v)} />
       </PageHead>
-      <Figures stats={stats.data ?? []} />
-      <Charts stats={stats.data ?? []} />
-      <div className="grid gap-3 lg:grid-cols-3">
+      <Figures whole={whole} />
+      <Charts steps={steps} />
+      <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
         <Pools />
-        <Reasons stats={stats.data ?? []} />
-        <Latency stats={stats.data ?? []} />
-      </div>
-      <div className="grid gap-3 lg:grid-cols-3">
+        <Reasons whole={whole} />
+        <Latency whole={whole} />
         <AlertList />
         <Health />
       </div>

@@ -1,17 +1,12 @@
 import { api } from '@/api'
-import { pool, type Pool } from '@/api/types'
-import { count } from '@/lib/format'
+import { pool } from '@/api/types'
+import { ms } from '@/lib/format'
 import { useResource } from '@/state/resource'
 import { t } from '@/text'
-import { Dot, type Tone } from '@/ui/Badge'
+import { Dot } from '@/ui/Badge'
 import { Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Empty, Loaded } from '@/ui/State'
-
-function toneOf(p: Pool): Tone {
-  if (p.state === 'up') return 'accepted'
-  return p.state === 'down' ? 'rejected' : 'neutral'
-}
 
 export function Pools() {
   const pools = useResource('pools', (signal) => api.page('/api/pools', pool, {}, signal), 3000)
@@ -25,8 +20,10 @@ export function Pools() {
             <ul className="divide-y">
               {items.map((p, i) => (
                 <li key={i} className="flex items-baseline justify-between gap-4 py-1.5 text-sm first:pt-0">
-                  <span className="min-w-0 truncate"><Dot tone={toneOf(p)} /> <Raw value={p.port === null ? p.host : `${p.host}:${p.port}`} max={80} /></span>
-                  <span className="shrink-0 text-dim">{p.last_error === null ? count(p.sessions) : <Raw value={p.last_error} max={60} />}</span>
+                  <span className="min-w-0 truncate">
+                    <Dot tone={p.connected > 0 ? 'accepted' : 'neutral'} /> <Raw value={p.port === null ? p.host : `${p.host}:${p.port}`} max={80} />
+                  </span>
+                  <span className="shrink-0 text-dim">{t.overview.poolNote(p.connected, ms(p.rtt_ms))}</span>
                 </li>
               ))}
             </ul>

@@ -1,12 +1,11 @@
-import type { StatRow } from '@/api/stats'
+import type { Stat } from '@/api/types'
 import { count } from '@/lib/format'
 import { t } from '@/text'
 import { Link } from '@/ui/Link'
 import { Panel } from '@/ui/Panel'
-import { sumOf } from './sum'
 
-export function Reasons({ stats }: { stats: readonly StatRow[] }) {
-  const { causes } = sumOf(stats)
+export function Reasons({ whole }: { whole: Stat | null }) {
+  const causes = Object.entries(whole?.shares.causes ?? {}).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])
   const most = causes[0]?.[1] ?? 1
   return (
     <Panel title={t.overview.reasons} aside={<Link to="/shares?pool_verdict=rejected">{t.overview.rejected}</Link>}>
@@ -20,7 +19,7 @@ export function Reasons({ stats }: { stats: readonly StatRow[] }) {
                 <span className="truncate">{t.causes[cause] ?? cause.replaceAll('_', ' ')}</span>
                 <span className="tabular-nums">{count(n)}</span>
               </div>
-              <div className="mt-0.5 h-1 rounded-full bg-raised"><div className="h-1 rounded-full bg-rejected/70" style={{ width: `${(100 * n) / most}%` }} /></div>
+              <div className="mt-1 h-1 rounded-full bg-raised"><div className="h-1 rounded-full bg-rejected/70" style={{ width: `${(100 * n) / most}%` }} /></div>
             </li>
           ))}
         </ul>

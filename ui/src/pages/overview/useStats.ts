@@ -1,6 +1,6 @@
 import { api } from '@/api'
-import { statRow, type StatRow } from '@/api/stats'
-import { useResource, type Resource } from '@/state/resource'
+import { stat, type Stat } from '@/api/types'
+import { useResource } from '@/state/resource'
 
 interface Range {
   readonly seconds: number
@@ -9,21 +9,32 @@ interface Range {
 }
 
 export const RANGES: Readonly<Record<string, Range>> = {
-  '10m': { seconds: 600, step: 60, every: 2000 },
   '1h': { seconds: 3600, step: 60, every: 5000 },
   '24h': { seconds: 86400, step: 900, every: 30000 },
+  '30d': { seconds: 30 * 86400, step: 21600, every: 60000 },
 }
 
-/** All pools and workers together, the oldest step first. */
-export function useStats(range: string): Resource<StatRow[]> {
-  const { seconds, step, every } = RANGES[range] ?? { seconds: 3600, step: 60, every: 5000 }
-  return useResource(
-    `stats ${range}`,
-    async (signal) => {
-      const since = new Date(Date.now() - seconds * 1000).toISOString()
-      const page = await api.page('/api/stats', statRow, { since, step }, signal)
-      return page.items
-    },
-    every,
-  )
+export interface Stats {
+  /** Of the whole time; null while it is not known. */
+  readonly whole: Stat | null
+  /** Step by step, the oldest first. */
+  readonly steps: readonly Stat[]
+}
+
+const NONE: Stats = { whole: null, steps: [] }
+
+async function load({ seconds, step }: Range, signal: AbortSignal): Promise<Stats> {
+  const since = new Date(Date.now() - seconds * 1000).toISOString()
+  const [whole, steps] = await Promise.all([
+    api.page('/api/stats', stat, { since }, signal),
+    api.page('/api/stats', stat, { since, step }, signal),
+  ])
+  const sorted = steps.items.sort((a, b) => (a.ts ?? '').localeCompare(b.ts ?? ''))
+  return { whole: whole.items[0] ?? null, steps: sorted }
+}
+
+/** All pools and workers together. */
+export function useStats(name: string): Stats {
+  const range = RANGES[name] ?? { seconds: 3600, step: 60, every: 5000 }
+  return useResource(`stats ${name}`, (signal) => load(range, signal), range.every).data ?? NONE
 }

@@ -2,8 +2,8 @@
 import { api } from '@/api'
 import type { PageProps } from '@/app/routes'
 import { session, type Session } from '@/api/types'
-import { bytes, count, difficulty, hashrate, ms, percent } from '@/lib/format'
-import { counted, rateOver, WINDOWS } from '@/lib/rates'
+import { bytes, count, difficulty, hashrate, ms, percent, us } from '@/lib/format'
+import { WINDOWS } from '@/lib/rates'
 import { poolName, sessionName } from '@/lib/session'
 import { useResource } from '@/state/resource'
 import { t } from '@/text'
@@ -13,17 +13,19 @@ import { PageHead, Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Loaded } from '@/ui/State'
 import { Pair, Stat } from '@/ui/Stat'
+import { Split } from '@/ui/Split'
 import { Ago, DateTime } from '@/ui/Time'
+import { partsOf } from '../shares/parts'
 import { Control } from './Control'
 import { Disconnect } from './Disconnect'
 
 function Figures({ s }: { s: Session }) {
-  const n = counted(s.shares)
+  const n = s.shares
   return (
     <Panel>
       <dl className="grid grid-cols-2 gap-4 pt-2 sm:grid-cols-4 lg:grid-cols-8">
         {WINDOWS.map((w) => (
-          <Stat key={w} label={`${t.sessions.hashrate} ${t.windows[w] ?? w}`} value={hashrate(rateOver(s.hashrate, w))} />
+          <Stat key={w} label={`${t.sessions.hashrate} ${t.windows[w] ?? w}`} value={hashrate(s.hashrates[w])} />
         ))}
         <Stat label={t.overview.accepted} value={count(n.accepted)} />
         <Stat label={t.overview.rejected} value={count(n.rejected)} note={percent(n.rejected, n.accepted + n.rejected)} tone={n.rejected > 0 ? 'rejected' : 'neutral'} />
@@ -66,6 +68,33 @@ function Facts({ s }: { s: Session }) {
   )
 }
 
+function Conformance({ s }: { s: Session }) {
+  if (s.conformance.length === 0) return null
+  return (
+    <Panel title={t.session.conformance}>
+      <ul className="divide-y">
+        {s.conformance.map((n) => (
+          <li key={n.code} className="flex flex-wrap items-baseline justify-between gap-x-4 py-1.5 text-sm">
+            <span className="min-w-0"><Raw value={n.text} max={300} /></span>
+            <span className="text-dim">
+              {count(n.count)}× {n.last_message_id !== null && <Link to={`/messages/${n.last_message_id}`}>{t.message.title(n.last_message_id)}</Link>}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  )
+}
+
+function Latency({ s }: { s: Session }) {
+  if (s.latency.count === 0) return null
+  return (
+    <Panel title={t.overview.latency} aside={<>{t.latency.median} {us(s.latency.p50_us)} · {t.latency.worst} {us(s.latency.p99_us)}</>}>
+      <Split label={t.overview.latency} parts={partsOf(s.latency)} />
+    </Panel>
+  )
+}
+
 function View({ s, reload }: { s: Session; reload: () => void }) {
   return (
     <div className="space-y-3">
@@ -80,7 +109,11 @@ function View({ s, reload }: { s: Session; reload: () => void }) {
       <Figures s={s} />
       <div className="grid gap-3 lg:grid-cols-2">
         <Facts s={s} />
-        <Control s={s} onChange={reload} />
+        <div className="space-y-3">
+          <Control s={s} onChange={reload} />
+          <Latency s={s} />
+          <Conformance s={s} />
+        </div>
       </div>
     </div>
   )

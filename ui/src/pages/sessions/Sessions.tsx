@@ -2,8 +2,7 @@
 import { useMemo } from 'react'
 import { api } from '@/api'
 import { session, type Session } from '@/api/types'
-import { count, difficulty, hashrate, ms } from '@/lib/format'
-import { rateNow } from '@/lib/rates'
+import { count, difficulty, hashrate, us } from '@/lib/format'
 import { poolName, sessionName } from '@/lib/session'
 import { useParam } from '@/state/router'
 import { useResource } from '@/state/resource'
@@ -33,9 +32,9 @@ const columns: Columns<Session> = [
   { id: 'peer', header: t.sessions.address, accessorFn: (s) => s.peer, cell: ({ row }) => <Raw value={row.original.peer} max={60} />, meta: { from: 'xl', mono: true } },
   { id: 'pool', header: t.sessions.pool, accessorFn: poolName, cell: ({ row }) => <Raw value={poolName(row.original)} max={40} />, meta: { from: 'lg', className: 'text-dim' } },
   { id: 'difficulty', header: t.sessions.difficulty, accessorFn: (s) => s.difficulty ?? 0, cell: ({ row }) => difficulty(row.original.difficulty), meta: { right: true, from: 'md' } },
-  { id: 'hashrate', header: t.sessions.hashrate, accessorFn: (s) => rateNow(s.hashrate) ?? -1, cell: ({ row }) => hashrate(rateNow(row.original.hashrate)), meta: { right: true } },
-  { id: 'shares', header: t.sessions.shares, enableSorting: false, cell: ({ row }) => <ShareCounts of={row.original.shares} />, meta: { right: true, from: 'sm' } },
-  { id: 'latency', header: t.sessions.latency, accessorFn: (s) => s.rtt_ms.pool ?? -1, cell: ({ row }) => ms(row.original.rtt_ms.pool), meta: { right: true, from: 'xl', className: 'text-dim' } },
+  { id: 'hashrate', header: t.sessions.hashrate, accessorFn: (s) => s.hashrate ?? -1, cell: ({ row }) => hashrate(row.original.hashrate), meta: { right: true } },
+  { id: 'shares', header: t.sessions.shares, accessorFn: (s) => s.shares.accepted, cell: ({ row }) => <ShareCounts of={row.original.shares} />, meta: { right: true, from: 'sm' } },
+  { id: 'latency', header: t.sessions.latency, accessorFn: (s) => s.latency.p50_us ?? -1, cell: ({ row }) => us(row.original.latency.p50_us || null), meta: { right: true, from: 'xl', className: 'text-dim' } },
   { id: 'messages', header: t.sessions.messages, accessorFn: (s) => s.message_count, cell: ({ row }) => count(row.original.message_count), meta: { right: true, from: 'lg', className: 'text-dim' } },
   {
     id: 'flags', header: t.sessions.broadcast, accessorFn: (s) => Number(s.broadcast_enabled) + 2 * Number(s.auto_replay_enabled), meta: { from: 'lg' },

@@ -11,8 +11,8 @@ import { Pair } from '@/ui/Stat'
 /** The configuration's own text, and the members that the original had. */
 function View({ config }: { config: unknown }) {
   const all = isObject(config) ? config : {}
-  const whole = text(all['config'])
-  const rest = Object.entries(all).filter(([key]) => key !== 'config')
+  const whole = text(all['text'])
+  const rest = Object.entries(all).filter(([key]) => key !== 'text')
   return (
     <div className="grid gap-3 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
       {whole !== '' && (

@@ -15,7 +15,7 @@ export function Password() {
   const { busy, run } = useAct()
   const submit = async (e: SyntheticEvent) => {
     e.preventDefault()
-    if (!(await run(`/api/users/${encodeURIComponent(user)}/password`, { old_password: now, password: next }, t.settings.passwordSet))) return
+    if (!(await run('/api/me/password', { old_password: now, password: next }, t.settings.passwordSet))) return
     setNow('')
     setNext('')
   }

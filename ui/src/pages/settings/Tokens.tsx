@@ -40,7 +40,7 @@ function New({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
   const [secret, setSecret] = useState('')
   const submit = (e: SyntheticEvent) => {
     e.preventDefault()
-    api.send('POST', '/api/tokens', { name, role, expires_in: Number(life) }, created).then(
+    api.send('POST', '/api/tokens', { name, role, lives_s: Number(life) }, created).then(
       (made) => {
         setSecret(made.token)
         onDone()
@@ -81,8 +81,8 @@ function columns(reload: () => void): Columns<Token> {
   return [
     { id: 'name', header: t.settings.name, accessorFn: (k) => k.name, cell: ({ row }) => <span className="font-medium"><Raw value={row.original.name} /></span> },
     { id: 'role', header: t.settings.role, accessorFn: (k) => k.role, cell: ({ row }) => <Raw value={row.original.role} /> },
-    { id: 'created', header: t.settings.created, accessorFn: (k) => k.created_at ?? '', cell: ({ row }) => <DateTime at={row.original.created_at} />, meta: { from: 'md', className: 'text-dim' } },
-    { id: 'expires', header: t.settings.expires, accessorFn: (k) => k.expires_at ?? '', cell: ({ row: { original: k } }) => (k.expires_at === null ? t.settings.never : <DateTime at={k.expires_at} />), meta: { from: 'sm', className: 'text-dim' } },
+    { id: 'created', header: t.settings.created, accessorFn: (k) => k.created ?? '', cell: ({ row }) => <DateTime at={row.original.created} />, meta: { from: 'md', className: 'text-dim' } },
+    { id: 'expires', header: t.settings.expires, accessorFn: (k) => k.expires ?? '', cell: ({ row: { original: k } }) => (k.expires === null ? t.settings.never : <DateTime at={k.expires} />), meta: { from: 'sm', className: 'text-dim' } },
     { id: 'act', header: '', enableSorting: false, cell: ({ row }) => <Revoke name={row.original.name} onDone={reload} />, meta: { right: true } },
   ]
 }

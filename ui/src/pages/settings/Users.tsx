@@ -24,7 +24,7 @@ function New({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
   const { busy, run } = useAct()
   const submit = async (e: SyntheticEvent) => {
     e.preventDefault()
-    if (!(await run('/api/users', { user: name, role, password }, t.settings.added))) return
+    if (!(await run('/api/users', { name, role, password }, t.settings.added))) return
     onDone()
     onClose()
   }
@@ -57,10 +57,10 @@ function Remove({ name, onDone }: { name: string; onDone: () => void }) {
 
 function columns(self: string, reload: () => void): Columns<User> {
   return [
-    { id: 'user', header: t.settings.name, accessorFn: (u) => u.user, cell: ({ row }) => <span className="font-medium"><Raw value={row.original.user} /></span> },
+    { id: 'user', header: t.settings.name, accessorFn: (u) => u.name, cell: ({ row }) => <span className="font-medium"><Raw value={row.original.name} /></span> },
     { id: 'role', header: t.settings.role, accessorFn: (u) => u.role, cell: ({ row }) => <Raw value={row.original.role} /> },
-    { id: 'created', header: t.settings.created, accessorFn: (u) => u.created_at ?? '', cell: ({ row }) => <DateTime at={row.original.created_at} />, meta: { from: 'sm', className: 'text-dim' } },
-    { id: 'act', header: '', enableSorting: false, cell: ({ row }) => (row.original.user === self ? null : <Remove name={row.original.user} onDone={reload} />), meta: { right: true } },
+    { id: 'created', header: t.settings.created, accessorFn: (u) => u.created ?? '', cell: ({ row }) => <DateTime at={row.original.created} />, meta: { from: 'sm', className: 'text-dim' } },
+    { id: 'act', header: '', enableSorting: false, cell: ({ row }) => (row.original.name === self ? null : <Remove name={row.original.name} onDone={reload} />), meta: { right: true } },
   ]
 }
 
@@ -71,7 +71,7 @@ export function Users() {
   return (
     <Panel flush title={t.settings.users} aside={<Button onClick={() => setMaking(true)}>{t.settings.newUser}</Button>}>
       <Loaded of={list}>
-        {({ items }) => (items.length === 0 ? <Empty title={t.settings.noUsers}>{t.settings.noUsersText}</Empty> : <DataTable label={t.settings.users} rows={items} columns={columns(self, list.reload)} id={(u) => u.user} />)}
+        {({ items }) => (items.length === 0 ? <Empty title={t.settings.noUsers}>{t.settings.noUsersText}</Empty> : <DataTable label={t.settings.users} rows={items} columns={columns(self, list.reload)} id={(u) => u.name} />)}
       </Loaded>
       {making && <New onClose={() => setMaking(false)} onDone={list.reload} />}
     </Panel>
