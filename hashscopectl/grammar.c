@@ -29,6 +29,10 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_USER] = "NAME",
 	[ARG_AGE] = "TIME",
 	[ARG_LAST] = "N",
+	[ARG_TIMES] = "N",
+	[ARG_REPEAT] = "N",
+	[ARG_AUTO] = "N",
+	[ARG_LINE] = "LINE",
 	[ARG_AGENT] = "NAME",
 	[ARG_STEP] = "TIME",
 };
@@ -53,6 +57,10 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_USER] = "a name of 1 to 32 letters, digits, . _ @ + -",
 	[ARG_AGE] = "how long: 90s, 10m, 2h, 30d",
 	[ARG_LAST] = "a number from 1 to 100000",
+	[ARG_TIMES] = "a number from 1 to 1000",
+	[ARG_REPEAT] = "a number from 1 to 1000",
+	[ARG_AUTO] = "a number from 1 to 900000",
+	[ARG_LINE] = "a line of JSON in one word: in quotes",
 	[ARG_AGENT] = "a user agent of 1 to 128 bytes",
 	[ARG_STEP] = "whole minutes: 1m, 10m, 1h, 1d",
 };
@@ -60,7 +68,8 @@ static const char *const arg_wants[ARG_MAX] = {
 static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
     p_shares, p_verdict, p_said, p_workers, p_jobs, p_stats, p_alerts,
     p_monitor_alerts, p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_user,
-    p_token, p_audit, p_drain, p_log, p_verify, p_help;
+    p_token, p_audit, p_drain, p_log, p_verify, p_help, p_replay, p_replayed,
+    p_broadcast, p_repeat, p_auto_count, p_auto_replay;
 
 static const struct place p_session = {
 	.words =
@@ -114,6 +123,16 @@ static const struct word w_top[] = {
 	    "what scripts log in with" },
 	{ "login-url", ARG_NONE, SET_ACTION, CMD_LOGIN_URL, NULL,
 	    "a URL that logs in to the console once" },
+	{ "replay", ARG_NONE, SET_ACTION, CMD_REPLAY, &p_replay,
+	    "submit a share again, and see what the pool says" },
+	{ "broadcast", ARG_NONE, SET_ACTION, CMD_BROADCAST, &p_broadcast,
+	    "whether a worker's shares are published" },
+	{ "repeat-count", ARG_NONE, SET_ACTION, CMD_REPEAT_COUNT, &p_repeat,
+	    "how often agents submit each" },
+	{ "auto-replay", ARG_NONE, SET_ACTION, CMD_AUTO_REPLAY, &p_auto_replay,
+	    "submit a session's shares again as they come" },
+	{ "auto-replay-count", ARG_NONE, SET_ACTION, CMD_AUTO_COUNT,
+	    &p_auto_count, "how often each of them" },
 	{ "verify", ARG_NONE, SET_ACTION, CMD_VERIFY, &p_verify,
 	    "check the shares in a file, without HashScope" },
 	{ "help", ARG_NONE, SET_ACTION, CMD_HELP, &p_help,
@@ -464,6 +483,54 @@ static const struct word w_token[] = {
 	{ 0 },
 };
 static const struct place p_token = { w_token, NULL, false };
+
+static const struct word w_replayed[] = {
+	{ "count", ARG_TIMES, SET_COUNT, 1000, &p_replayed, "so often" },
+	{ "edit", ARG_LINE, SET_EDIT, 0, &p_replayed, "this line instead" },
+	{ 0 },
+};
+static const struct place p_replayed = { w_replayed, NULL, true };
+static const struct word w_replay[] = {
+	{ "stop", ARG_NONE, SET_ACTION, CMD_REPLAY_STOP, NULL,
+	    "every replay and auto-replay that runs" },
+	{ NULL, ARG_NUMBER, SET_POS, 0, &p_replayed,
+	    "the message: a mining.submit" },
+	{ 0 },
+};
+static const struct place p_replay = { w_replay, NULL, false };
+
+static const struct word w_on[] = {
+	{ "on", ARG_NONE, SET_ON, 1, NULL, "from now on" },
+	{ "off", ARG_NONE, SET_ON, 0, NULL, "no more" },
+	{ 0 },
+};
+static const struct place p_on = { w_on, NULL, false };
+#define W_WHOSE(next) \
+	{ "worker", ARG_WORKER, SET_WORKER, 0, next, "this worker's" }, \
+	{ "session", ARG_SESSION, SET_SESSION, 0, next, \
+	    "those of this session's worker" }, \
+	{ 0 }
+static const struct word w_broadcast[] = { W_WHOSE(&p_on) };
+static const struct place p_broadcast = { w_broadcast, NULL, false };
+static const struct word w_repeat_n[] = {
+	{ NULL, ARG_REPEAT, SET_COUNT, REPEAT_MAX, NULL, "so often" },
+	{ 0 },
+};
+static const struct place p_repeat_n = { w_repeat_n, NULL, false };
+static const struct word w_repeat[] = { W_WHOSE(&p_repeat_n) };
+static const struct place p_repeat = { w_repeat, NULL, false };
+static const struct word w_auto_n[] = {
+	{ NULL, ARG_AUTO, SET_COUNT, AUTO_REPLAY_MAX, NULL, "so often" },
+	{ 0 },
+};
+static const struct place p_auto_n = { w_auto_n, NULL, false };
+static const struct word w_auto_count[] = { W_WHOSE(&p_auto_n) };
+static const struct place p_auto_count = { w_auto_count, NULL, false };
+static const struct word w_auto_replay[] = {
+	{ "session", ARG_SESSION, SET_SESSION, 0, &p_on, "the session's" },
+	{ 0 },
+};
+static const struct place p_auto_replay = { w_auto_replay, NULL, false };
 
 static const struct word w_verified[] = {
 	{ "disputed", ARG_NONE, SET_DISPUTED, 0, NULL,

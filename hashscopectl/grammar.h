@@ -34,6 +34,12 @@ enum action {
 	CMD_DRAIN,
 	CMD_RELOAD,
 	CMD_LOG,
+	CMD_REPLAY,
+	CMD_REPLAY_STOP,
+	CMD_BROADCAST,
+	CMD_REPEAT_COUNT,
+	CMD_AUTO_COUNT,
+	CMD_AUTO_REPLAY,
 	CMD_VERIFY,
 	CMD_AUDIT,
 	CMD_LOGIN_URL,
@@ -60,6 +66,9 @@ struct command {
 	char session[SESSION_TEXT]; /* an id or its beginning; "" none */
 	uint32_t drain_ms;
 	bool verbose;
+	bool on;                 /* broadcast, auto-replay */
+	uint64_t count;          /* of replays; 0 not said */
+	const char *edit;        /* one of the words; NULL none */
 	char name[COMMAND_NAME]; /* of a user or a token */
 	uint8_t role;            /* enum act_role */
 	uint64_t expires_s;      /* 0: never */

@@ -183,6 +183,16 @@ grammar_apply(struct command *c, const struct word *w, const char *arg,
 	case SET_EXPIRES:
 		r = lifetime(arg, &c->expires_s);
 		break;
+	case SET_ON:
+		c->on = w->value != 0;
+		break;
+	case SET_COUNT:
+		r = number(arg, 1, w->value, &c->count);
+		break;
+	case SET_EDIT:
+		c->edit = arg;
+		r = arg[0] == '\0' ? -1 : 0;
+		break;
 	}
 	return r;
 }

@@ -28,6 +28,10 @@ enum arg {
 	ARG_LAST,
 	ARG_AGENT,
 	ARG_STEP,
+	ARG_TIMES,
+	ARG_REPEAT,
+	ARG_AUTO,
+	ARG_LINE,
 	ARG_MAX
 };
 
@@ -60,7 +64,10 @@ enum set {
 	SET_BY,
 	SET_BY_NAME,
 	SET_BY_POOL,
-	SET_STEP
+	SET_STEP,
+	SET_ON,
+	SET_COUNT, /* value: the most */
+	SET_EDIT
 };
 
 struct word {
