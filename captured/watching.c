@@ -363,13 +363,13 @@ watching_stats(const struct ingest *in, struct stats *st)
 
 	TAILQ_FOREACH(x, &all->active, entry)
 		n[x->rec.severity]++;
-	stats_add(st, "alerts.active", all->n);
-	stats_add(st, "alerts.critical", n[ALERT_CRITICAL]);
-	stats_add(st, "alerts.warning", n[ALERT_WARNING]);
-	stats_add(st, "alerts.info", n[ALERT_INFO]);
-	stats_add(st, "alerts.began", all->started);
-	stats_add(st, "alerts.ended", all->ended);
-	stats_add(st, "alerts.dropped", all->dropped);
-	stats_add(st, "alerts.workers", watch_workers(in->watch));
-	stats_add(st, "alerts.pools", watch_pools(in->watch));
+	stats_add(st, "watch.active", all->n);
+	stats_add(st, "watch.critical", n[ALERT_CRITICAL]);
+	stats_add(st, "watch.warning", n[ALERT_WARNING]);
+	stats_add(st, "watch.info", n[ALERT_INFO]);
+	stats_add(st, "watch.began", all->started);
+	stats_add(st, "watch.ended", all->ended);
+	stats_add(st, "watch.dropped", all->dropped);
+	stats_add(st, "watch.workers", watch_workers(in->watch));
+	stats_add(st, "watch.pools", watch_pools(in->watch));
 }

@@ -144,7 +144,7 @@ trouble_lines(struct output *o, const struct summary *s)
 static void
 alert_lines(struct output *o, const struct summary *s)
 {
-	uint64_t n = stats_value(&s->capture, "alerts.active");
+	uint64_t n = stats_value(&s->capture, "watch.active");
 	char text[TEXT_MAX], buf[TEXT_MAX], num[UNITS_TEXT];
 	const struct alert_rec *a;
 
