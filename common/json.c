@@ -435,6 +435,13 @@ json_raw(struct json_out *o, const void *text, size_t len)
 }
 
 void
+json_checked(struct json_out *o, const void *text, size_t len)
+{
+	before_value(o);
+	put(o, text, len);
+}
+
+void
 json_kstr(struct json_out *o, const char *key, const void *s, size_t len)
 {
 	json_key(o, key);

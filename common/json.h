@@ -69,6 +69,8 @@ void json_base64(struct json_out *, const void *data, size_t len);
  * become \ufffd.
  */
 void json_raw(struct json_out *, const void *text, size_t len);
+/* The same without a look: what one of our own writers has finished. */
+void json_checked(struct json_out *, const void *text, size_t len);
 
 /* A key and its value. */
 void json_kstr(struct json_out *, const char *key, const void *, size_t);

@@ -12,7 +12,7 @@ FORMATS = jsonschema.FormatChecker()
 @pytest.fixture
 def api(box):
     """A box whose console asks nobody who they are; with .url, .get()."""
-    b = box(env={"API_AUTH": "none"}, capture=True)
+    b = box(args=["-v"], env={"API_AUTH": "none"}, capture=True)
     m = b.hsd.expect_error(r"the console is at (http://\S+)/ and asks nobody")
     b.url = m[1]
     b.hsd.child("apid")

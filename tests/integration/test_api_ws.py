@@ -1,0 +1,175 @@
+"""WebSockets: the original's bare objects, subscriptions, positions."""
+import asyncio
+import json
+import os
+import signal
+
+import pytest
+import websockets
+
+import hs
+import rig
+from test_api_basic import api, get  # noqa: F401  (a fixture)
+
+
+def url(b, path):
+    return b.url.replace("http://", "ws://") + path
+
+
+def say(pair, number, method="mining.ping"):
+    """A request of the miner's, as one line."""
+    pair[0].sendall(json.dumps({"id": number, "method": method,
+                                "params": []}).encode() + b"\n")
+
+
+def answer(pair, number):
+    pair[1].sendall(json.dumps({"id": number, "result": True,
+                                "error": None}).encode() + b"\n")
+
+
+async def receive(ws):
+    return json.loads(await asyncio.wait_for(ws.recv(), hs.DEADLINE))
+
+
+async def until(ws, kind, count):
+    """The objects of frames of this type, until there are so many."""
+    found = []
+    while len(found) < count:
+        m = await receive(ws)
+        if m.get("type") == kind:
+            found += m["data"]
+    return found
+
+
+def test_bare_objects_and_again_when_answered(api):
+    async def run():
+        pair = api.pair()
+        async with websockets.connect(url(api, "/api/ws")) as ws:
+            say(pair, 7)
+            first = await receive(ws)
+            assert first["method"] == "mining.ping" and "type" not in first
+            assert first["response"] is None
+            answer(pair, 7)
+            again = await receive(ws)
+            assert again["id"] == first["id"]
+            assert again["response"]["result"] is True
+            assert again["paired_message_id"] and again["latency_ms"] >= 0
+            say(pair, 8)
+            assert (await receive(ws))["jsonrpc_id"] == 8
+        async with websockets.connect(url(api, "/api/ws/agents")) as ws:
+            assert (await receive(ws))["type"] == "init"
+    asyncio.run(run())
+
+
+def test_a_session_of_its_own(api):
+    async def run():
+        a, b = api.pair(), api.pair()
+        say(a, 1, "mining.a")
+        say(b, 1, "mining.b")
+        found = hs.wait_for(
+            lambda: {m["method"]: m["session_id"]
+                     for m in get(api, "/api/messages").json()
+                     if m["method"] in ("mining.a", "mining.b")}, "both")
+        async with websockets.connect(
+                url(api, f"/api/ws?session_id={found['mining.b']}")) as ws:
+            await ws.ping()
+            say(a, 2, "mining.no")
+            say(b, 2, "mining.yes")
+            assert (await receive(ws))["method"] == "mining.yes"
+    asyncio.run(run())
+
+
+def test_nothing_is_missed_while_apid_is_killed(api):
+    """A client that reconnects with its last position gets each once."""
+    total = 120
+
+    async def some(last, got, count):
+        async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
+            await ws.send(json.dumps({"subscribe": {
+                "topic": "messages", "since": last, "method": "mining.n"}}))
+            while len(got) < count:
+                m = await receive(ws)
+                assert m["type"] == "messages", m
+                got += [x["jsonrpc_id"] for x in m["data"]]
+                last = m["last"]
+        return last
+
+    async def run():
+        pair = api.pair()
+        got, last = [], "0"
+        for i in range(4):
+            for n in range(i * total // 4, (i + 1) * total // 4):
+                say(pair, n, "mining.n")
+            last = await some(last, got, len(got) + 10)
+            os.kill(api.hsd.child("apid"), signal.SIGKILL)
+            api.hsd.wait_log("apid is ready", i + 2)
+        last = await some(last, got, total)
+        assert got == list(range(total))
+    api.hsd.ctl()
+    asyncio.run(run())
+
+
+def test_filters_and_topics(api):
+    async def run():
+        pair = api.pair()
+        async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
+            for topic in ("messages", "sessions", "stats", "shares", "alerts"):
+                await ws.send(json.dumps({"subscribe": {
+                    "topic": topic, "q": "NEEDLE",
+                    "direction": "miner_to_pool"}}))
+            await until(ws, "stats", 1)
+            say(pair, 1, "mining.hay")
+            say(pair, 2, "mining.Needle")
+            found = await until(ws, "messages", 1)
+            assert [m["jsonrpc_id"] for m in found] == [2]
+            await ws.send(json.dumps({"subscribe": {"topic": "nonsense"}}))
+            while (await receive(ws))["type"] != "error":
+                pass
+        async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
+            # A position that was never given out.
+            await ws.send(json.dumps({"subscribe": {
+                "topic": "messages", "since": "9000000000000"}}))
+            say(pair, 3, "mining.again")
+            while (await receive(ws))["type"] != "reset":
+                pass
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("frame", [
+    pytest.param(b"\x81\xfe\x7f\xff" + bytes(4) + b"a" * 32767, id="too long"),
+    pytest.param(b"\x01\x81\0\0\0\0a" + b"\x00\x80\0\0\0\0" * 2000,
+                 id="a flood of fragments"),
+    pytest.param(b"\x83\x80\0\0\0\0", id="an unknown opcode"),
+    pytest.param(b"\x82\x81\0\0\0\0a", id="binary"),
+])
+def test_frames_that_end_the_connection(api, frame):
+    s = rig.connect("127.0.0.1", int(api.url.rsplit(":", 1)[1]))
+    s.sendall(b"GET /api/ws HTTP/1.1\r\nHost: localhost\r\n"
+              b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+              b"Sec-WebSocket-Version: 13\r\n"
+              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += s.recv(1024)
+    assert head.startswith(b"HTTP/1.1 101")
+    s.sendall(frame)
+    hs.recv_all(s)
+    s.close()
+    assert get(api, "/health").status_code == 200
+
+
+def test_too_many_and_foreign_ones_are_refused(api):
+    async def run():
+        open_ones = []
+        with pytest.raises(websockets.InvalidStatusCode) as e:
+            await websockets.connect(url(api, "/api/ws"),
+                                     origin="http://evil.example")
+        assert e.value.status_code == 403
+        with pytest.raises(websockets.InvalidStatusCode) as e:
+            while len(open_ones) < 100:
+                open_ones.append(await websockets.connect(
+                    url(api, "/api/ws?subscribe")))
+        assert e.value.status_code == 503 and len(open_ones) == 64
+        for ws in open_ones:
+            await ws.close()
+    asyncio.run(run())
