@@ -49,7 +49,8 @@ static const struct schema list[] = {
 	    "is_error:b truncated:b after_gap:b broken:b no_newline:b crlf:b "
 	    "multiple:b undelivered:b paired_message_id:id? response:any "
 	    "response_ts_recv:t? response_raw:s? response_raw_encoding:s? "
-	    "latency_ms:n? protocol:s? explanation:any" },
+	    "latency_ms:n? protocol:s? replay_of:id? share_id:id? summary:s "
+	    "explanation:any" },
 	{ "ReplayBody", "modified_message~:s?" },
 	{ "Replay", "success:b pool_response:any error:s? latency_ms:n?" },
 	{ "Share",

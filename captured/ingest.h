@@ -81,6 +81,7 @@ struct ingest {
 	void (*on_alert)(void *, const struct alert_rec *);
 	/* Shares for viewers, see share_news.h; NULL: nobody wants them. */
 	struct share_news *news;
+	uint64_t share; /* of the latest message: submitted or answered; 0 */
 	/* The store is another one. */
 	void (*on_reset)(void *);
 	void *arg;

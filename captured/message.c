@@ -297,6 +297,7 @@ as_record(const struct making *k, struct message_rec *out)
 		.ts_recv_us = store_real_us(k->in->store, m->ts_recv),
 		.ts_fwd_us = store_real_us(k->in->store, m->ts_fwd),
 		.pair = m->pair,
+		.share = k->in->share,
 		.latency_us = m->latency < 0 ? -1 : m->latency / 1000,
 		.raw = m->raw,
 		.raw_len = m->raw_len };

@@ -86,6 +86,7 @@ static const char *const text[RD_MAX] = {
 	    "SELECT ts, session, body, raw FROM messages WHERE pos=?",
 	[RD_BODY] = "SELECT raw FROM bodies WHERE body=?",
 	[RD_BODY_RESPONSE] = "SELECT raw FROM bodies WHERE body=?",
+	[RD_BODY_SENT] = "SELECT raw FROM bodies WHERE body=?",
 	[RD_SESSIONS] = SESSION_SELECT
 	"WHERE sid >= ?2 AND sid <= ?3 ORDER BY sid DESC",
 	[RD_SESSIONS_LIVE] = SESSION_SELECT
@@ -120,6 +121,9 @@ static const char *const text[RD_MAX] = {
 	[RD_SHARES_ODD_ASC] = SHARES_ODD,
 	[RD_SHARE_SESSION] =
 	    "SELECT uuid, broadcast, repeat FROM sessions WHERE sid=?",
+	[RD_SHARE_IS] = "SELECT 1 FROM shares WHERE pos=?",
+	[RD_SESSION_NOTES] =
+	    "SELECT user_agent, live FROM sessions WHERE sid=?",
 	[RD_SENT] = "SELECT fwd, body, raw FROM messages WHERE pos=?",
 	[RD_ANSWERED] = "SELECT fwd FROM messages WHERE pos=?",
 	[RD_WORKER] = WORKER_COLS "WHERE name=?",
@@ -262,6 +266,7 @@ reader_close(struct reader *rd)
 	free(rd->tree);
 	free(rd->coinbase);
 	work_store_free(rd->works);
+	explainer_free(rd->explainer);
 	free(rd);
 }
 

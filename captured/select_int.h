@@ -31,6 +31,7 @@ enum rd {
 	RD_RESPONSE,
 	RD_BODY,
 	RD_BODY_RESPONSE,
+	RD_BODY_SENT,
 	RD_SESSIONS,
 	RD_SESSIONS_LIVE,
 	RD_MESSAGES, /* four ways in, each newest and oldest first */
@@ -48,6 +49,8 @@ enum rd {
 	RD_SHARES_ODD,
 	RD_SHARES_ODD_ASC,
 	RD_SHARE_SESSION,
+	RD_SHARE_IS,
+	RD_SESSION_NOTES,
 	RD_SENT,
 	RD_ANSWERED,
 	RD_WORKER,
@@ -97,6 +100,7 @@ struct reader {
 	struct jtree *tree;
 	struct work_store *works;
 	struct coinbase *coinbase;
+	struct explainer *explainer; /* select_explain.c */
 };
 
 /* Begins and ends a read transaction; begin reads the head.  0 or -1. */
@@ -221,10 +225,23 @@ void select_look_again(struct select *);
 /* select_message.c: a slice of messages, or the one message. */
 int select_messages(struct select *, struct reader *, int64_t until);
 int select_message(struct select *, struct reader *);
+/*
+ * select_explain.c.  Fills what the message means, in plain words and as JSON:
+ * valid until the next one.  Without memory it stays untold.  -1: an error of
+ * the store.
+ */
+int message_explain(struct reader *, struct message_rec *, uint64_t sid);
+/* The same of how a share is verified. */
+int share_explain(struct reader *, struct share_rec *);
+void explainer_free(struct explainer *);
 /* select_share.c; the row of one of the RD_SHARES statements. */
 int share_fill(struct share_rec *, struct reader *, sqlite3_stmt *row);
 int select_shares(struct select *, struct reader *, int64_t until);
 int select_share(struct select *, struct reader *);
+/* The share at a position, if it is visible: 1, 0, -1. */
+int share_at(struct reader *, uint64_t pos, struct share_rec *);
+/* Whether there is one. */
+int share_is(struct reader *, uint64_t pos);
 /* select_worker.c */
 int select_workers(struct select *, struct reader *, int64_t until);
 /*
@@ -232,6 +249,8 @@ int select_workers(struct select *, struct reader *, int64_t until);
  * NULL: it cannot be read, or no memory.
  */
 struct work_job *job_work(struct reader *, const uint8_t *params, size_t);
+/* The same by the number of the job; *j NULL when there is none. */
+int job_load(struct reader *, uint64_t id, struct work_job **j);
 int select_jobs(struct select *, struct reader *, int64_t until);
 int select_job(struct select *, struct reader *);
 /* select_session.c */

@@ -49,6 +49,30 @@ job_work(struct reader *rd, const uint8_t *params, size_t len)
 	return j;
 }
 
+int
+job_load(struct reader *rd, uint64_t id, struct work_job **j)
+{
+	const void *params;
+	struct bind b;
+	struct col c;
+	size_t len;
+	int r;
+
+	*j = NULL;
+	if (id == 0)
+		return 0;
+	rd_start(rd, RD_JOB, &b);
+	bind_int(&b, (int64_t)id);
+	r = rd_step(rd, RD_JOB, &b);
+	if (r == 1) {
+		col_init(&c, b.q, J_PARAMS);
+		params = col_blob(&c, &len);
+		*j = job_work(rd, params, len);
+	}
+	rd_reset(rd, RD_JOB);
+	return r == -1 ? -1 : 0;
+}
+
 /* --- what is in it --- */
 
 static void

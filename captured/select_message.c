@@ -154,6 +154,22 @@ fill_response(struct message_rec *m, struct reader *rd)
 	    &m->resp_len);
 }
 
+/* The share that it submits, or that it answers. */
+static int
+fill_share(struct message_rec *m, struct reader *rd)
+{
+	uint64_t pos = m->dir != DIR_POOL_TO_MINER ? m->pos :
+	    (m->flags & MF_RESPONSE)               ? m->pair :
+						     0;
+	int r;
+
+	if (pos == 0 || strcmp(m->method, "mining.submit") != 0)
+		return 0;
+	if ((r = share_is(rd, pos)) == 1)
+		m->share = pos;
+	return r == -1 ? -1 : 0;
+}
+
 static void
 fill_times(struct message_rec *m, const struct reader *rd, sqlite3_stmt *row)
 {
@@ -190,12 +206,16 @@ fill(struct message_rec *m, const struct select *sel, struct reader *rd,
 	col_init(&c, row, C_ERROR);
 	col_text(&c, m->parse_error, sizeof(m->parse_error));
 	if (fill_session(m, rd, sqlite3_column_int64(row, C_SESSION)) == -1 ||
-	    reader_raw(rd, row, C_BODY, RD_BODY, &m->raw, &m->raw_len) == -1)
+	    reader_raw(rd, row, C_BODY, RD_BODY, &m->raw, &m->raw_len) == -1 ||
+	    fill_share(m, rd) == -1)
 		return -1;
 	if ((sel->q.flags & QF_WITH_RESPONSE) != 0 && m->pair != 0 &&
-	    (m->flags & MF_REQUEST) != 0)
-		return fill_response(m, rd);
-	return 0;
+	    (m->flags & MF_REQUEST) != 0 && fill_response(m, rd) == -1)
+		return -1;
+	if ((sel->q.flags & QF_EXPLAIN) == 0)
+		return 0;
+	return message_explain(rd, m,
+	    (uint64_t)sqlite3_column_int64(row, C_SESSION));
 }
 
 /* Gives the row out: 1 when the slice ends, 0, -1 error. */

@@ -281,10 +281,10 @@ fill_sent(struct share_rec *s, struct reader *rd, int64_t *fwd)
 	if (r == 1 && sqlite3_column_type(b.q, 0) != SQLITE_NULL)
 		*fwd = sqlite3_column_int64(b.q, 0);
 	if (r == 1 && (s->flags & SF_HASHED) == 0 && t != NULL) {
-		r = reader_raw(rd, b.q, 1, RD_BODY, &raw, &len);
+		r = reader_raw(rd, b.q, 1, RD_BODY_SENT, &raw, &len);
 		if (r == 0 && jtree_parse(t, raw, len) == 0)
 			take_sent(s, t);
-		rd_reset(rd, RD_BODY);
+		rd_reset(rd, RD_BODY_SENT);
 	}
 	rd_reset(rd, RD_SENT);
 	return r == -1 ? -1 : 0;
@@ -342,6 +342,36 @@ share_fill(struct share_rec *s, struct reader *rd, sqlite3_stmt *row)
 
 /* --- the list, and one --- */
 
+int
+share_is(struct reader *rd, uint64_t pos)
+{
+	struct bind b;
+	int64_t one;
+
+	rd_start(rd, RD_SHARE_IS, &b);
+	bind_int(&b, (int64_t)pos);
+	return rd_value(rd, RD_SHARE_IS, &b, &one);
+}
+
+int
+share_at(struct reader *rd, uint64_t pos, struct share_rec *s)
+{
+	struct bind b;
+	int r;
+
+	rd_start(rd, RD_SHARES, &b);
+	bind_int(&b, (int64_t)pos);
+	bind_int(&b, (int64_t)pos);
+	r = rd_step(rd, RD_SHARES, &b);
+	if (r == 1)
+		r = reader_visible(rd, pos,
+		    (uint64_t)sqlite3_column_int64(b.q, S_SESSION));
+	if (r == 1)
+		r = share_fill(s, rd, b.q) == -1 ? -1 : 1;
+	rd_reset(rd, RD_SHARES);
+	return r;
+}
+
 static int
 emit(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 {
@@ -397,25 +427,19 @@ select_shares(struct select *sel, struct reader *rd, int64_t until)
 int
 select_share(struct select *sel, struct reader *rd)
 {
-	struct bind b;
-	int r, w;
+	struct share_rec s;
+	int r = share_at(rd, sel->q.pos, &s);
 
 	sel->at = sel->q.pos;
-	rd_start(rd, RD_SHARES, &b);
-	bind_int(&b, (int64_t)sel->q.pos);
-	bind_int(&b, (int64_t)sel->q.pos);
-	r = rd_step(rd, RD_SHARES, &b);
-	if (r == -1)
-		return -1;
-	w = r == 0 ? 0 :
-		     reader_visible(rd, sel->q.pos,
-			 (uint64_t)sqlite3_column_int64(b.q, S_SESSION));
-	if (w == 1)
-		w = emit(sel, rd, b.q);
-	else if (w == 0) {
+	if (r == 1 && (sel->q.flags & QF_VERIFY) != 0 &&
+	    share_explain(rd, &s) == -1)
+		r = -1;
+	if (r == 1)
+		(void)select_took(sel, sel->ops->share(sel->arg, &s));
+	sel->done = r != -1;
+	if (r == 0) {
 		sel->status = 1;
 		sel->why = "no such share";
 	}
-	sel->done = w != -1;
-	return w == -1 ? -1 : 0;
+	return r == -1 ? -1 : 0;
 }

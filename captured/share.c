@@ -328,6 +328,7 @@ on_answer(struct ingest *in, struct session *s, const struct store_msg *m,
 	account_answer(in, s, &a);
 	watching_answer(in, s, m->pos, &p.brief, &a);
 	share_news_answered(in, request->pos, &a);
+	in->share = request->pos;
 	in->n.disputed += roll_is_dispute(a.judged.agreement);
 	in->n.accepted += a.said.class == ANSWER_ACCEPTED;
 	in->n.rejected += a.said.class == ANSWER_REJECTED;
@@ -348,6 +349,7 @@ on_share(struct ingest *in, struct session *s, const struct store_msg *m,
 		pool_name(s, pool, sizeof(pool)), p.who, sh) == 0)
 		pending_push(s, &p);
 	share_news_seen(in, s, m, sh);
+	in->share = m->pos;
 	watching_share(in, s, m->pos, sh);
 }
 
@@ -406,6 +408,7 @@ share_on_message(struct ingest *in, struct session *s, unsigned d,
     const struct line *l, const struct store_msg *at,
     const struct pair_answer *request)
 {
+	in->share = 0;
 	/* What was in it cannot be known. */
 	if (d == 1 && (l->flags & LINE_TRUNCATED) != 0) {
 		share_on_gap(in, s);

@@ -496,4 +496,6 @@ explain_message(struct explain *e, const struct explain_input *in)
 	note_flags(&x);
 	if (in->share != NULL)
 		explain_share(e, in->share);
+	for (unsigned i = 0; i < in->n_more; i++)
+		ex_note(e, "%s", in->more[i]);
 }

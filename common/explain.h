@@ -59,16 +59,26 @@ struct explain_input {
 	const struct verify_share *share;
 	unsigned extranonce_len;
 	const char *agent; /* the miner's software, or NULL */
+	/* What the caller has to add: notes, each a phrase. */
+	const char *const *more;
+	unsigned n_more;
 };
 
 /* Never fails: what cannot be explained says so. */
 void explain_message(struct explain *, const struct explain_input *);
 
 /*
- * As JSON: {"title", "summary", "fields": [{"name", "value", "unit",
- * "meaning"}], "notes": [], "complete"}.
+ * As JSON: {"title", "summary", "text", "fields": [{"name", "value", "unit",
+ * "meaning"}], "notes": [], "complete"}.  text is all of it in words, as the
+ * caller has it.  Without the fields it is not complete.
  */
-void explain_json(const struct explain *, struct json_out *);
+void explain_json(const struct explain *, const char *text, bool fields,
+    struct json_out *);
+/*
+ * The sentence, and the notes behind it, as one text in UTF-8, cut as
+ * explain_text() does it.
+ */
+size_t explain_words(const struct explain *, char *buf, size_t cap);
 /*
  * As lines of text, ASCII, each with an LF, NUL-terminated; cut off at cap
  * bytes (at least 1).  Returns the length of the whole, as snprintf(3) does.

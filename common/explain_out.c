@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "common/explain.h"
+#include "common/utf8.h"
 
 #define SHOWN_MAX 240 /* characters of a value in a line of text */
 
 void
-explain_json(const struct explain *e, struct json_out *j)
+explain_json(const struct explain *e, const char *text, bool fields,
+    struct json_out *j)
 {
 	const struct explain_field *f;
 	unsigned i;
@@ -17,8 +19,9 @@ explain_json(const struct explain *e, struct json_out *j)
 	json_object(j);
 	json_kcstr(j, "title", e->title);
 	json_kcstr(j, "summary", e->summary);
+	json_kcstr(j, "text", text);
 	json_karray(j, "fields");
-	for (i = 0; i < e->fields; i++) {
+	for (i = 0; fields && i < e->fields; i++) {
 		f = &e->field[i];
 		json_object(j);
 		json_kcstr(j, "name", f->name);
@@ -32,7 +35,7 @@ explain_json(const struct explain *e, struct json_out *j)
 	for (i = 0; i < e->notes; i++)
 		json_cstr(j, e->note[i]);
 	json_array_end(j);
-	json_kbool(j, "complete", !e->full);
+	json_kbool(j, "complete", fields && !e->full);
 	json_object_end(j);
 }
 
@@ -101,5 +104,27 @@ explain_text(const struct explain *e, char *buf, size_t cap)
 	if (e->full)
 		put(&o, "  note: not everything is shown\n");
 	buf[o.len < cap ? o.len : cap - 1] = '\0';
+	return o.len;
+}
+
+size_t
+explain_words(const struct explain *e, char *buf, size_t cap)
+{
+	struct out o = { .buf = buf, .cap = cap };
+	unsigned i;
+	size_t end;
+
+	put(&o, e->summary);
+	for (i = 0; i < e->notes; i++) {
+		put(&o, i == 0 ? " Note: " : "; ");
+		put(&o, e->note[i]);
+	}
+	if (e->notes > 0)
+		put(&o, ".");
+	end = o.len < cap ? o.len : cap - 1;
+	/* It is cut behind a character, not within. */
+	while (end > 0 && end < o.len && !utf8_valid(buf, end))
+		end--;
+	buf[end] = '\0';
 	return o.len;
 }

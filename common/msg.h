@@ -67,6 +67,8 @@ enum role {
 #define MSG_PACKET_MAX MSG_KIB(32)
 /* A stored line is at most 64 KiB; a record is two of them and its fields. */
 #define MSG_RECORD_MAX MSG_KIB(192)
+/* The same, explained. */
+#define MSG_EXPLAINED_MAX MSG_KIB(384)
 
 /* clang-format off */
 /*	name             from         to         largest        fds */
@@ -137,7 +139,7 @@ enum role {
 	X(ROW_SESSION,   R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(16),    0) \
 	X(ROW_MESSAGE,   R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
-					     MSG_RECORD_MAX, 0) \
+					     MSG_EXPLAINED_MAX, 0) \
 	X(ROW_SHARE,     R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_RECORD_MAX, 0) \
 	X(ROW_WORKER,    R_QUERY | R_CONTROL, R_VIEWER | R_CTL, \

@@ -9,6 +9,7 @@
 #include "common/object.h"
 #include "common/record_stat.h"
 #include "common/object_int.h"
+#include "common/summary.h"
 #include "common/utf8.h"
 
 #define TIME_MAX_US 253402300799999999 /* the end of the year 9999 */
@@ -135,7 +136,7 @@ put_flags(struct json_out *o, uint32_t flags)
 void
 object_message(struct json_out *o, const struct message_rec *m)
 {
-	char session[SESSION_TEXT];
+	char session[SESSION_TEXT], summary[SUMMARY_MAX];
 
 	uuid_text(m->session, session);
 	json_object(o);
@@ -164,7 +165,13 @@ object_message(struct json_out *o, const struct message_rec *m)
 	put_ms(o, "latency_ms", m->pair != 0 ? m->latency_us : -1);
 	object_put_text(o, "protocol", m->protocol);
 	object_put_id(o, "replay_of", m->replay_of);
-	json_knull(o, "explanation");
+	object_put_id(o, "share_id", m->share);
+	message_summary(m, summary, sizeof(summary));
+	json_kcstr(o, "summary", summary);
+	if (m->explanation == NULL)
+		json_knull(o, "explanation");
+	else
+		put_value(o, "explanation", m->explanation, m->explanation_len);
 	json_object_end(o);
 }
 

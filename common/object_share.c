@@ -135,12 +135,15 @@ put_difficulties(struct json_out *o, const struct share_rec *s)
 static void
 put_pool(struct json_out *o, const struct share_rec *s)
 {
+	char code[32];
+
+	snprintf(code, sizeof(code), "code %" PRId64, s->code);
 	json_kcstr(o, "pool_verdict",
 	    answer_class_name((enum answer_class)s->said));
 	if (s->error[0] != '\0')
 		json_kcstr(o, "pool_error", s->error);
 	else if (s->flags & SF_CODE)
-		json_kint(o, "pool_error", s->code);
+		json_kcstr(o, "pool_error", code);
 	else
 		json_knull(o, "pool_error");
 	if (s->flags & SF_CODE)
@@ -216,8 +219,8 @@ object_share(struct json_out *o, const struct share_rec *s)
 	json_kuint_str(o, "id", s->pos);
 	json_kuint_str(o, "message_id", s->pos);
 	json_kcstr(o, "session_id", session);
-	object_put_text(o, "worker", s->worker);
-	object_put_text(o, "job_id", s->job_id);
+	json_kcstr(o, "worker", s->worker);
+	json_kcstr(o, "job_id", s->job_id);
 	object_put_id(o, "job", s->job);
 	object_put_time(o, "ts", s->ts_us);
 	put_header(o, s);

@@ -62,6 +62,28 @@ message_is_replay(const struct message_rec *m)
 	    strcmp(m->method, "mining.submit") == 0;
 }
 
+/* Bytes that may not have been told, which is not the same as none. */
+static void
+put_maybe(struct mbuf *b, const uint8_t *p, uint32_t len)
+{
+	msg_put_u8(b, p != NULL);
+	msg_put_bytes(b, p, p != NULL ? len : 0);
+}
+
+static const uint8_t *
+get_maybe(struct mcur *c, uint32_t *len)
+{
+	bool told = msg_get_bool(c);
+	const uint8_t *p = get_long(c, len);
+
+	if (told)
+		return p;
+	if (*len != 0)
+		c->bad = true;
+	*len = 0;
+	return NULL;
+}
+
 void
 message_put(struct mbuf *b, const struct message_rec *m)
 {
@@ -82,15 +104,14 @@ message_put(struct mbuf *b, const struct message_rec *m)
 	msg_put_str(b, m->parse_error);
 	msg_put_bytes(b, m->raw, m->raw_len);
 	msg_put_i64(b, m->resp_ts_us);
-	msg_put_u8(b, m->resp_raw != NULL);
-	msg_put_bytes(b, m->resp_raw, m->resp_raw != NULL ? m->resp_len : 0);
+	put_maybe(b, m->resp_raw, m->resp_len);
+	msg_put_u64(b, m->share);
+	put_maybe(b, m->explanation, m->explanation_len);
 }
 
 void
 message_get(struct mcur *c, struct message_rec *m)
 {
-	bool told;
-
 	memset(m, 0, sizeof(*m));
 	m->pos = msg_get_u64(c);
 	msg_get_raw(c, m->session, sizeof(m->session));
@@ -109,14 +130,9 @@ message_get(struct mcur *c, struct message_rec *m)
 	msg_get_str(c, m->parse_error, sizeof(m->parse_error));
 	m->raw = get_long(c, &m->raw_len);
 	m->resp_ts_us = msg_get_i64(c);
-	told = msg_get_bool(c);
-	m->resp_raw = get_long(c, &m->resp_len);
-	if (told)
-		return;
-	if (m->resp_len != 0)
-		c->bad = true;
-	m->resp_raw = NULL;
-	m->resp_len = 0;
+	m->resp_raw = get_maybe(c, &m->resp_len);
+	m->share = msg_get_u64(c);
+	m->explanation = get_maybe(c, &m->explanation_len);
 }
 
 static void

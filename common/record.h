@@ -57,6 +57,11 @@ struct message_rec {
 	int64_t resp_ts_us;
 	const uint8_t *resp_raw; /* NULL: not told */
 	uint32_t resp_len;
+	uint64_t share; /* that it submits, or answers; 0 none, not known */
+	/* With QF_EXPLAIN, JSON: what it means in plain words, and every value
+	 * by its name (explain.h); NULL: not told. */
+	const uint8_t *explanation;
+	uint32_t explanation_len;
 };
 
 /* States of a session. */
@@ -141,7 +146,8 @@ void message_set_peer(struct message_rec *, const char *peer,
 bool message_is_replay(const struct message_rec *);
 
 void message_put(struct mbuf *, const struct message_rec *);
-/* raw and resp_raw point into the body.  Check msg_end afterwards. */
+/* raw and what else is a pointer points into the body.  Check msg_end
+ * afterwards. */
 void message_get(struct mcur *, struct message_rec *);
 void session_put(struct mbuf *, const struct session_rec *);
 void session_get(struct mcur *, struct session_rec *);

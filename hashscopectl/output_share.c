@@ -254,6 +254,7 @@ share_one(struct output *o, const struct share_rec *s)
 		line(o, "answered by", "message %" PRIu64, s->answer);
 	header_lines(o, s);
 	share_lines(o, s);
+	verification_lines(o, s);
 }
 
 /* --- workers --- */

@@ -404,6 +404,7 @@ one_message(struct output *o, const struct message_rec *m,
 
 	uuid_text(m->session, id);
 	fprintf(o->fp, "message %" PRIu64 "\n", m->pos);
+	explain_lines(o, m);
 	line(o, "session", "%s", id);
 	line(o, "direction", "%s", dir_name(m->dir));
 	text_line(o, "from", m->peer);

@@ -279,16 +279,40 @@ show_messages(struct ctl *c)
 	return code;
 }
 
+/* What it submits or answers, for people; none is no reason to fail. */
+static const struct share_rec *
+share_of(struct ctl *c, const struct message_rec *m, struct share_rec *s)
+{
+	struct query q = { .kind = Q_SHARE, .pos = m->share, .limit = 1 };
+	struct query_end end;
+	struct rows rows;
+	struct mcur cur;
+	bool found = false;
+
+	if (m->share == 0 || c->out.w == writer_json())
+		return NULL;
+	rows_init(&rows);
+	if (ctl_query(c, &q, &rows, &end) == EXIT_OK && rows.n == 1) {
+		mcur_init(&cur, rows.row[0].data, rows.row[0].len);
+		share_get(&cur, s);
+		found = msg_end(&cur) == 0;
+		s->verification = NULL;
+	}
+	rows_clear(&rows);
+	return found ? s : NULL;
+}
+
 int
 show_message(struct ctl *c)
 {
 	struct query q = { .kind = Q_MESSAGE,
-		.flags = QF_WITH_RESPONSE,
+		.flags = QF_WITH_RESPONSE | QF_EXPLAIN,
 		.pos = c->cmd.query.pos,
 		.limit = 1 };
 	struct rows rows;
 	struct query_end end;
 	struct message_rec m;
+	struct share_rec s;
 	int code;
 
 	rows_init(&rows);
@@ -298,7 +322,7 @@ show_message(struct ctl *c)
 	if (code == EXIT_OK)
 		code = get_message(&rows.row[0], &m);
 	if (code == EXIT_OK)
-		c->out.w->one_message(&c->out, &m, NULL);
+		c->out.w->one_message(&c->out, &m, share_of(c, &m, &s));
 	rows_clear(&rows);
 	return code;
 }

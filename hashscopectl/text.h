@@ -43,6 +43,11 @@ void account_lines(struct output *, const struct session_rec *);
 /* output_alert.c */
 void alert_row(struct output *, const struct alert_rec *);
 
+/* output_explain.c: what it means, and each value by its name. */
+void explain_lines(struct output *, const struct message_rec *);
+/* How a share was verified, step by step. */
+void verification_lines(struct output *, const struct share_rec *);
+
 /* show summary */
 void summary_text(struct output *, const struct summary *);
 

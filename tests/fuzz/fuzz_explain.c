@@ -50,15 +50,21 @@ check_texts(void)
 static void
 check_forms(void)
 {
-	static char text[128 << 10];
+	static char text[128 << 10], words[8192];
 	struct json_out j;
 	const char *s;
 	size_t n, i;
 
+	n = explain_words(e, words, sizeof(words));
+	REQUIRE(strlen(words) <= n && utf8_valid(words, strlen(words)));
+	REQUIRE(n >= sizeof(words) || strlen(words) == n);
 	json_init(&j, 4 << 20);
-	explain_json(e, &j);
+	explain_json(e, words, true, &j);
 	REQUIRE((s = json_finish(&j, &n)) != NULL);
 	REQUIRE(json_valid(s, n, 4, NULL) == 0);
+	json_reset(&j);
+	explain_json(e, words, false, &j);
+	REQUIRE((s = json_finish(&j, &n)) != NULL);
 	json_clear(&j);
 	n = explain_text(e, text, sizeof(text));
 	REQUIRE(strlen(text) == (n < sizeof(text) ? n : sizeof(text) - 1));

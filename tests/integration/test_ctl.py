@@ -314,7 +314,8 @@ def test_message(live):
     assert binary["raw_encoding"] == "base64" and binary["decoded"] is None
     assert binary["raw"] == "FgMB/wA="
     one = ctl.json("show", "message", submit["id"])
-    assert one == submit
+    assert "unknown_job" in one["explanation"]["text"]
+    assert {**one, "explanation": None} == submit
     text = ctl.text("show", "message", submit["id"])
     assert "Job not found" in text and answer["id"] in text
     assert "no" in ctl.fails(1, "show", "message", 10 ** 15)

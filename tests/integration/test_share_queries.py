@@ -209,3 +209,119 @@ def test_hostile_names(scope):
             done = sc.run_ctl("show", *words, json_out=as_json)
             assert done.returncode == 0
             assert b"\x1b" not in done.stdout and b"\x07" not in done.stdout
+
+
+METHODS = {
+    # method: words of its explanation, a field of it
+    ("mining.subscribe", True): ("its software is cpuminer", "user_agent"),
+    ("mining.subscribe", False): ("The miner is subscribed", "extranonce1"),
+    ("mining.authorize", True): ("bc1q28kkr5", "worker"),
+    ("mining.authorize", False): ("logged in", None),
+    ("mining.notify", False): ("The pool hands out job", "height"),
+    ("mining.set_difficulty", False): ("difficulty", "difficulty"),
+    ("mining.submit", True): ("HashScope finds it valid", "verdict"),
+    ("mining.submit", False): ("The pool took the share", None),
+}
+
+
+def test_every_method_is_explained(recorded):
+    """The recording has eight kinds of messages; one of each, in words."""
+    seen = {}
+    for m in recorded.messages():
+        assert m["explanation"] is None
+        assert 0 < len(m["summary"]) < 128 and "\n" not in m["summary"]
+        is_share = m["method"] == "mining.submit"
+        assert m["share_id"] == (
+            None if not is_share else
+            m["paired_message_id"] if m["is_response"] else m["id"])
+        seen[m["method"], m["direction"] == cap.UP] = m["id"]
+    assert set(METHODS) <= set(seen)
+    for kind, mid in seen.items():
+        m = recorded.ctl("show", "message", mid)
+        words, field = METHODS.get(kind, ("", None))
+        told = m["explanation"]
+        assert words in told["text"] and told["summary"] in told["text"], m
+        names = [f["name"] for f in told["fields"]]
+        assert field is None or field in names, m
+        assert told["complete"]
+        text = recorded.run_ctl("show", "message", mid, json_out=False)
+        lines = text.stdout.decode("ascii").splitlines()
+        assert lines[0] == f"message {mid}"
+        assert lines[1].strip() == told["title"]
+        if kind[0] == "mining.submit":
+            assert any(x.split() == ["the", "pool", "accepted"]
+                       for x in lines)
+
+
+def check_verification(s):
+    """What was computed again is what was found first."""
+    v = s["verification"]
+    assert v["possible"] == (s["hash"] is not None), s
+    assert v["verdicts"]["own"] == s["verdict"]
+    assert v["verdicts"]["pool"] == s["pool_verdict"]
+    if not v["possible"]:
+        assert v["why"]
+        return
+    assert v["hash"] == s["hash"] and v["hash_matches"]
+    assert v["difficulty"] == s["difficulty"]
+    assert v["is_block"] == s["is_block"]
+    assert [x["asked"] for x in v["limits"] if x["reached"]] == \
+        s["difficulties"]["passed"]
+    checks = {x["name"]: x["ok"] for x in v["checks"]}
+    if s["verdict"] == "valid" and s["firm"]:
+        assert all(checks.values()), s
+    named = {"low_difficulty": "difficulty", "stale": "job",
+             "duplicate": "duplicate", "bad_ntime": "ntime",
+             "bad_extranonce2": "extranonce2",
+             "bad_version": "version_bits"}.get(s["verdict"])
+    assert named is None or not checks[named] or not s["firm"], s
+    if s["version_bits"] is None:
+        assert v["formulas"] == []
+        return
+    used = [f for f in v["formulas"] if f["used"]]
+    assert [f["name"] for f in used] == [s["version_formula"]]
+    assert used[0]["version"] == s["version"]
+    assert used[0]["hash"] == s["hash"]
+    assert {f["name"] for f in v["formulas"] if f["reaches"]} - {"none"} == \
+        set(s["version_formulas"]) - {"none"}
+
+
+def test_every_share_verifies_again(scope, pool, miner, tmp_path):
+    """Faults of all kinds, with version bits; and the session is gone."""
+    p = pool("--log", tmp_path / "log", "--difficulty", "1e-7",
+             "--job-interval", "0.05", "--block-interval", "0.15",
+             "--seed", 1)
+    sc = scope("", pools=[f"stratum+tcp://{p.host}:{p.port}"])
+    m = miner(sc.host, sc.port, "--seed", 2, "--lenient", "--shares", 120,
+              "--rate", 200, "--connections", 2, "--version-rolling",
+              "1fffe000", "--mix",
+              "valid=50,stale=10,duplicate=10,low=10,ntime=5,extranonce2=5,"
+              "version=5,job=5")
+    assert m.wait() == 0, m.json()
+    sc.ended()
+    shares = show(sc)
+    assert len(shares) == 120 and len({s["verdict"] for s in shares}) >= 6
+    for s in shares:
+        one = sc.ctl("show", "share", s["id"])
+        check_verification(one)
+        done = sc.run_ctl("show", "share", s["id"], json_out=False)
+        assert done.returncode == 0
+        assert "verified step by step" in done.stdout.decode("ascii")
+
+
+def test_the_formula_in_the_verification(scope, pool, miner, tmp_path):
+    p = pool("--log", tmp_path / "log", "--difficulty", "1e-6",
+             "--version-formula", "bip310", "--job-version", "3555e000")
+    sc = scope("", pools=[f"stratum+tcp://{p.host}:{p.port}"])
+    m = miner(sc.host, sc.port, "--seed", 2, "--lenient", "--shares", 15,
+              "--rate", 0, "--version-rolling", "1fffe000", "--formula", "or")
+    assert m.wait() == 0, m.json()
+    sc.ended()
+    for s in show(sc):
+        one = sc.ctl("show", "share", s["id"])
+        check_verification(one)
+        f = {x["name"]: x for x in one["verification"]["formulas"]}
+        assert set(f) == {"bip310", "or", "xor", "none"}
+        assert one["verification"]["job_version"] == "3555e000"
+        if s["cause"] == "version_formula":
+            assert f["or"]["reaches"] and not f["bip310"]["reaches"]

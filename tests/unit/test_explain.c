@@ -61,7 +61,7 @@ explain_line(bool to_miner, enum stratum_method answers, const char *line)
 	assert_true(e->title[0] != '\0' && e->summary[0] != '\0');
 	/* Both forms can be made of all that is explained. */
 	json_init(&j, 1 << 20);
-	explain_json(e, &j);
+	explain_json(e, "in words", true, &j);
 	json = json_finish(&j, &n);
 	assert_non_null(json);
 	assert_int_equal(json_valid(json, n, 10, NULL), 0);

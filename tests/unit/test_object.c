@@ -74,7 +74,8 @@ test_message(void **state)
 		"redacted", "decoded", "parse_error", "size_bytes", "method",
 		"jsonrpc_id", "is_request", "is_response", "paired_message_id",
 		"response", "response_ts_recv", "response_raw", "latency_ms",
-		"explanation", "truncated", "protocol", "after_gap", NULL };
+		"explanation", "summary", "share_id", "replay_of", "truncated",
+		"protocol", "after_gap", NULL };
 	static const char resp[] = "{\"id\":4,\"result\":true}";
 	struct message_rec m = { .pos = 1ULL << 60,
 		.dir = DIR_MINER_TO_POOL,
@@ -108,7 +109,14 @@ test_message(void **state)
 		"\"response\":{\"id\":4,\"result\":true}",
 		"\"response_ts_recv\":\"2026-11-21T12:00:00.000001Z\"",
 		"\"response_raw\":\"{\\\"id\\\":4", "\"parse_error\":null",
-		"\"explanation\":null", NULL });
+		"\"explanation\":null", "\"share_id\":null",
+		"\"summary\":\"share\"", NULL });
+	m.share = m.pos;
+	m.explanation = (const uint8_t *)"{\"title\":\"t\"}";
+	m.explanation_len = 13;
+	message_is(&m,
+	    (const char *const[]){ "\"explanation\":{\"title\":\"t\"}",
+		"\"share_id\":\"1152921504606846976\"", NULL });
 }
 
 static void

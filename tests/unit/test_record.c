@@ -84,6 +84,9 @@ fill_message(void *p)
 	m->resp_ts_us = 12;
 	m->resp_raw = resp_bytes;
 	m->resp_len = sizeof(resp_bytes);
+	m->share = 98;
+	m->explanation = resp_bytes;
+	m->explanation_len = 3;
 }
 
 static void

@@ -339,6 +339,12 @@ test_share_object(void **state)
 	json_init(&o, 1u << 20);
 	object_share(&o, &s);
 	has(finish(&o), wants);
+	/* A pool without words. */
+	s.error[0] = '\0';
+	json_reset(&o);
+	object_share(&o, &s);
+	has(finish(&o),
+	    (const char *const[]){ "\"pool_error\":\"code -3\"", NULL });
 	json_clear(&o);
 }
 
@@ -346,7 +352,7 @@ test_share_object(void **state)
 static void
 test_bare_share_object(void **state)
 {
-	static const char *const wants[] = { "\"worker\":null",
+	static const char *const wants[] = { "\"worker\":\"\"", "\"job_id\":\"\"",
 		"\"extranonce2\":null", "\"ntime\":null", "\"nonce\":null",
 		"\"version\":null", "\"version_bits\":null", "\"hash\":null",
 		"\"difficulty\":null", "\"required_difficulty\":null",

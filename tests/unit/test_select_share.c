@@ -15,6 +15,7 @@
 
 #include "captured/select.h"
 #include "captured/share_news.h"
+#include "common/json.h"
 #include "tests/unit/capture_util.h"
 #include "tests/unit/verifylib.h"
 
@@ -28,6 +29,8 @@ struct got_rows {
 	struct share_rec share[ROWS_MAX];
 	struct worker_rec worker[8];
 	struct job_rec job[64];
+	struct message_rec m;
+	char explained[65536], verification[65536];
 	unsigned n;
 	unsigned stop_every;
 	unsigned slices;
@@ -52,7 +55,18 @@ on_share(void *arg, const struct share_rec *s)
 	struct got_rows *g = arg;
 
 	assert_true(g->n < ROWS_MAX);
-	g->share[g->n++] = *s;
+	g->share[g->n] = *s;
+	g->share[g->n].verification = NULL;
+	g->share[g->n++].verification_len = 0;
+	g->verification[0] = '\0';
+	if (s->verification != NULL) {
+		assert_int_equal(json_valid(s->verification,
+				     s->verification_len, 16, NULL),
+		    0);
+		assert_true(s->verification_len < sizeof(g->verification));
+		memcpy(g->verification, s->verification, s->verification_len);
+		g->verification[s->verification_len] = '\0';
+	}
 	return g->stop_every != 0 && g->n % g->stop_every == 0;
 }
 
@@ -80,7 +94,28 @@ on_job(void *arg, const struct job_rec *j)
 	return g->stop_every != 0 && g->n % g->stop_every == 0;
 }
 
-static const struct select_ops ops = { .share = on_share,
+/* Valid JSON, and what a test looks for. */
+static int
+on_message(void *arg, const struct message_rec *m)
+{
+	struct got_rows *g = arg;
+
+	g->n++;
+	g->m = *m;
+	g->explained[0] = '\0';
+	if (m->explanation == NULL)
+		return 0;
+	assert_int_equal(json_valid(m->explanation, m->explanation_len, 16,
+			     NULL),
+	    0);
+	assert_true(m->explanation_len < sizeof(g->explained));
+	memcpy(g->explained, m->explanation, m->explanation_len);
+	g->explained[m->explanation_len] = '\0';
+	return 0;
+}
+
+static const struct select_ops ops = { .message = on_message,
+	.share = on_share,
 	.worker = on_worker,
 	.job = on_job };
 
@@ -521,6 +556,116 @@ test_one(void **state)
 	assert_string_equal(w->got.end.text, "no such share");
 }
 
+/* --- verified again --- */
+
+static void
+contains(const char *text, const char *want)
+{
+	if (strstr(text, want) == NULL)
+		fail_msg("no %s in %s", want, text);
+}
+
+/* From the job and the share alone the very hash and verdict. */
+static void
+test_verified_again(void **state)
+{
+	struct world *w = *state;
+	struct query q = { .kind = Q_SHARE, .limit = 1, .flags = QF_VERIFY };
+
+	for (unsigned i = 0; i < w->all.n; i++) {
+		const struct share_rec *s = &w->all.share[i];
+
+		q.pos = s->pos;
+		ask(w->rd, &q, &w->got);
+		assert_int_equal(w->got.n, 1);
+		assert_memory_equal(&w->got.share[0], s, sizeof(*s));
+		if (s->flags & SF_HASHED) {
+			contains(w->got.verification, "\"possible\":true");
+			contains(w->got.verification, "\"hash_matches\":true");
+			contains(w->got.verification,
+			    "\"name\":\"difficulty\",\"ok\":true");
+			contains(w->got.verification,
+			    "\"verdicts\":{\"own\":\"valid\"");
+		} else {
+			contains(w->got.verification, "\"possible\":false");
+			contains(w->got.verification,
+			    "\"why\":\"no header was made");
+		}
+	}
+	/* Only who asks for it gets it. */
+	q.flags = 0;
+	ask(w->rd, &q, &w->got);
+	assert_string_equal(w->got.verification, "");
+}
+
+/* --- explained --- */
+
+static const char *
+explained(struct world *w, uint64_t pos)
+{
+	struct query q = { .kind = Q_MESSAGE,
+		.limit = 1,
+		.flags = QF_EXPLAIN,
+		.pos = pos };
+
+	ask(w->rd, &q, &w->got);
+	assert_int_equal(w->got.n, 1);
+	assert_non_null(w->got.m.explanation);
+	return w->got.explained;
+}
+
+/* Each message has words of its own; what names a share says which. */
+static void
+test_every_message(void **state)
+{
+	struct world *w = *state;
+	struct query q = { .kind = Q_MESSAGES, .limit = 1000 };
+	unsigned shares = 0, total;
+
+	ask(w->rd, &q, &w->got);
+	total = w->got.n;
+	assert_null(w->got.m.explanation);
+	for (uint64_t pos = 1; pos <= total; pos++) {
+		(void)explained(w, pos);
+		assert_true(strlen(w->got.explained) > 10);
+		contains(w->got.explained, "\"complete\":true");
+		if (strcmp(w->got.m.method, "mining.submit") == 0) {
+			assert_int_not_equal(w->got.m.share, 0);
+			shares += w->got.m.share == pos;
+		} else {
+			assert_int_equal(w->got.m.share, 0);
+		}
+	}
+	assert_int_equal(shares, SHARES + 3);
+	q.flags = QF_EXPLAIN;
+	ask(w->rd, &q, &w->got);
+	assert_int_equal(w->got.n, total);
+}
+
+static void
+test_explained_with_its_context(void **state)
+{
+	struct world *w = *state;
+	const struct share_rec *s = &w->all.share[30];
+	const struct share_rec *bad = &w->all.share[0];
+	const struct share_rec *odd = &w->all.share[1];
+	const struct share_rec *never = &w->all.share[2];
+
+	contains(explained(w, s->pos), "HashScope finds it valid.");
+	contains(w->got.explained, "The pool accepted it.");
+	contains(w->got.explained, "\"name\":\"difficulty.reached\"");
+	contains(explained(w, s->answer), "HashScope finds the share valid");
+	assert_int_equal(w->got.m.share, s->pos);
+	contains(explained(w, never->pos), "HashScope finds it unknown_job");
+	contains(w->got.explained, "The pool rejected it.");
+	contains(explained(w, odd->pos), "accepted it, wrongly.");
+	contains(explained(w, odd->answer), "the pool is wrong to accept it");
+	contains(explained(w, bad->pos), "it has not been answered so far");
+	contains(w->got.explained, "its job cannot be read");
+	contains(explained(w, bad->pos - 1),
+	    "its previous hash is not 64 hex digits");
+}
+
 /* --- workers --- */
 
 static void
@@ -698,6 +843,9 @@ main(void)
 		cmocka_unit_test(test_worker_filter),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_one),
+		cmocka_unit_test(test_verified_again),
+		cmocka_unit_test(test_every_message),
+		cmocka_unit_test(test_explained_with_its_context),
 		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_worker_pages),
 		cmocka_unit_test(test_jobs),
