@@ -3,7 +3,6 @@
  * the terminal, twice and without echo, or are the first line of stdin when
  * that is no terminal; they are never arguments, which others can see.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,8 @@
 
 /* --- passwords --- */
 
-/* One line without its end; -1 at the end, or when it is too long. */
+/* One line without its end; -1 at the end, when it is too long, or when a
+ * signal came. */
 static int
 read_line(char *buf, size_t size)
 {
@@ -31,8 +31,8 @@ read_line(char *buf, size_t size)
 	for (;;) {
 		ssize_t r = read(STDIN_FILENO, &c, 1);
 
-		if (r == -1 && errno == EINTR)
-			continue;
+		if (r == -1)
+			return -1;
 		if (r <= 0 && n == 0)
 			return -1;
 		if (r <= 0 || c == '\n')
@@ -45,32 +45,42 @@ read_line(char *buf, size_t size)
 	return 0;
 }
 
+/* What came while the terminal had no echo. */
+static volatile sig_atomic_t interrupted;
+
+static void
+on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+/* A signal must not leave the terminal without its echo: it is acted on when
+ * that is back. */
 static int
 ask_once(const char *prompt, char *buf, size_t size)
 {
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction catch = { .sa_handler = on_signal }, was[4];
 	struct termios old, quiet;
-	sigset_t block, before;
 	int r;
 
 	if (tcgetattr(STDIN_FILENO, &old) == -1)
 		return -1;
-	/* A signal must not leave the terminal without its echo. */
-	sigemptyset(&block);
-	sigaddset(&block, SIGINT);
-	sigaddset(&block, SIGTERM);
-	sigaddset(&block, SIGTSTP);
-	sigprocmask(SIG_BLOCK, &block, &before);
+	interrupted = 0;
+	for (unsigned i = 0; i < 4; i++)
+		sigaction(sigs[i], &catch, &was[i]);
 	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
 	fputs(prompt, stderr);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	r = read_line(buf, size);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	fputc('\n', stderr);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	/* Without ISIG Ctrl-C is a byte, and means what it always does. */
-	if (r == 0 && strchr(buf, 3) != NULL)
-		r = -1;
+	for (unsigned i = 0; i < 4; i++)
+		sigaction(sigs[i], &was[i], NULL);
+	if (interrupted != 0)
+		raise(interrupted);
 	return r;
 }
 

@@ -3,10 +3,13 @@ what, what the audit log says of it, and what it costs others to guess."""
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import signal
 import stat
 import subprocess
+import termios
 
 import pytest
 import requests
@@ -216,6 +219,75 @@ def test_users_and_tokens(door):
     said = "".join(p.read_text() for p in files(d, "auth", "audit"))
     for secret in (PASSWORD, "another pass", token):
         assert secret not in said and not d.hsd.log(re.escape(secret))
+
+
+class Terminal:
+    """hashscopectl on a terminal of its own."""
+
+    def __init__(self, d, *words):
+        self.fd, slave = pty.openpty()
+        self.said = ""
+        self.popen = subprocess.Popen(
+            [hs.BUILD / "bin" / "hashscopectl", *words], stdin=slave,
+            stdout=slave, stderr=slave, start_new_session=True,
+            env={**os.environ, "HASHSCOPE_RUN_DIR": str(d.hsd.run_dir)})
+        self.slave = slave
+
+    def echoes(self):
+        """Does it show what is typed?"""
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def expect(self, text):
+        """Waits until it has said so."""
+        def read():
+            if select.select([self.fd], [], [], 0)[0]:
+                self.said += os.read(self.fd, 4096).decode()
+            return text in self.said
+        hs.wait_for(read, repr(text))
+
+    def type(self, text):
+        """Types, once nothing is shown any more."""
+        hs.wait_for(lambda: not self.echoes(), "no echo")
+        os.write(self.fd, text.encode())
+
+    def wait(self):
+        """Its end: the exit status."""
+        status = self.popen.wait(hs.DEADLINE)
+        assert self.echoes()
+        return status
+
+    def close(self):
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        os.close(self.fd)
+        os.close(self.slave)
+
+
+def test_a_password_on_the_terminal(door, closing):
+    """Twice, unseen; a signal leaves the terminal as it was."""
+    d = door()
+    words = ("user", "add", "ann", "role", "admin")
+    t = closing(Terminal(d, *words))
+    t.expect("password: ")
+    t.type(PASSWORD + "\n")
+    t.expect("again: ")
+    t.type(PASSWORD + "\n")
+    t.expect("added")
+    assert t.wait() == 0 and PASSWORD not in t.said
+    t = closing(Terminal(d, "user", "password", "ann"))
+    t.expect("password: ")
+    t.type(PASSWORD + "\n")
+    t.expect("again: ")
+    t.type("something else\n")
+    t.expect("not the same")
+    assert t.wait() == 1
+    t = closing(Terminal(d, "user", "password", "ann"))
+    t.expect("password: ")
+    hs.wait_for(lambda: not t.echoes(), "no echo")
+    t.popen.send_signal(signal.SIGINT)
+    assert t.wait() == -signal.SIGINT
+    assert d.login("ann").me() == (200, "ann")
 
 
 def files(d, *names):
