@@ -88,12 +88,27 @@ watch_touch(struct watch *w, void *thing)
 }
 
 static size_t
+put_text(char *out, const char *text, size_t most)
+{
+	size_t n = strnlen(text, most - 1);
+
+	memcpy(out, text, n);
+	return n;
+}
+
+static size_t
 make_name(char out[KEYED_KEY], char letter, const char *a, const char *b)
 {
-	int n = snprintf(out, KEYED_KEY, "%c%s%s%s", letter, a,
-	    b != NULL ? "\n" : "", b != NULL ? b : "");
+	size_t n = 1;
 
-	return n < 0 ? 0 : n < KEYED_KEY ? (size_t)n : KEYED_KEY - 1;
+	out[0] = letter;
+	n += put_text(out + n, a, ALERT_POOL);
+	if (b != NULL) {
+		out[n++] = '\n';
+		n += put_text(out + n, b,
+		    sizeof(((struct alert_rec *)0)->worker));
+	}
+	return n;
 }
 
 void *

@@ -39,8 +39,9 @@ struct watch_at {
 
 /* What is remembered of a session; all zero at its beginning. */
 struct watch_session {
-	double usual;    /* difficulty */
-	uint32_t shares; /* that made it usual */
+	double usual;          /* difficulty */
+	uint32_t shares;       /* that made it usual */
+	char pool[ALERT_POOL]; /* host:port */
 };
 
 struct watch *watch_new(void); /* NULL: no memory */

@@ -18,6 +18,8 @@
 #define ADOPT_BLOCKS 144
 #define TIP_POOLS    4
 
+_Static_assert(KEYED_KEY > 1 + ALERT_POOL + 1 + 129, "names do not fit");
+
 /* What each thing that is kept begins with. */
 struct thing {
 	struct keyed_node node; /* its name: a letter, then whose it is */

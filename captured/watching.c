@@ -13,12 +13,14 @@
 
 /* --- events --- */
 
-/* Whom an event is about; the pool's name is put into buf. */
+/* Whom an event is about.  A session has one pool and keeps it. */
 static struct watch_at
-at_of(const struct session *s, uint64_t pos, char buf[ALERT_POOL])
+at_of(struct session *s, uint64_t pos)
 {
-	snprintf(buf, ALERT_POOL, "%s:%u", s->rec.pool_host, s->rec.pool_port);
-	return (struct watch_at){ .pool = buf,
+	if (s->watch.pool[0] == '\0' && s->rec.pool_host[0] != '\0')
+		snprintf(s->watch.pool, sizeof(s->watch.pool), "%s:%u",
+		    s->rec.pool_host, s->rec.pool_port);
+	return (struct watch_at){ .pool = s->watch.pool,
 		.worker = s->rec.worker,
 		.session = s->rec.id,
 		.pos = pos };
@@ -56,21 +58,20 @@ watching_message(struct ingest *in, struct session *s, unsigned d,
     const struct line *l, uint64_t pos)
 {
 	const struct stratum_msg *m = &in->msg;
-	char pool[ALERT_POOL];
 	struct watch_at at;
 
 	watch_time(in->watch, l->ts_recv, store_real_us(in->store, l->ts_recv));
 	if (s->rec.replay || m->kind == STRATUM_RESPONSE)
 		return;
 	if (d == 1 && m->method == STRATUM_M_RECONNECT) {
-		at = at_of(s, pos, pool);
+		at = at_of(s, pos);
 		on_reconnect(in, s, &at, l);
 	} else if (d == 1 && m->method == STRATUM_M_SET_DIFFICULTY &&
 	    (m->flags & STRATUM_F_DIFFICULTY) != 0) {
-		at = at_of(s, pos, pool);
+		at = at_of(s, pos);
 		watch_difficulty(in->watch, &at, &s->watch, m->difficulty);
 	} else if (d == 0 && m->method == STRATUM_M_AUTHORIZE) {
-		at = at_of(s, pos, pool);
+		at = at_of(s, pos);
 		at.worker = m->worker;
 		watch_authorize(in->watch, &at);
 	}
@@ -80,8 +81,7 @@ void
 watching_job(struct ingest *in, struct session *s, uint64_t pos,
     const struct work_job *j)
 {
-	char pool[ALERT_POOL];
-	struct watch_at at = at_of(s, pos, pool);
+	struct watch_at at = at_of(s, pos);
 	const struct work_bytes *en1;
 	uint8_t en2;
 
@@ -96,8 +96,7 @@ void
 watching_share(struct ingest *in, struct session *s, uint64_t pos,
     const struct verify_share *sh)
 {
-	char pool[ALERT_POOL];
-	struct watch_at at = at_of(s, pos, pool);
+	struct watch_at at = at_of(s, pos);
 
 	if (s->rec.replay)
 		return;
@@ -110,8 +109,7 @@ void
 watching_answer(struct ingest *in, struct session *s, uint64_t pos,
     const struct verify_brief *b, const struct store_answer *a)
 {
-	char pool[ALERT_POOL];
-	struct watch_at at = at_of(s, pos, pool);
+	struct watch_at at = at_of(s, pos);
 	struct watch_judged j = {
 		.rejected = a->said.class == ANSWER_REJECTED,
 		.wrongly_accepted = a->judged.agreement ==
@@ -128,8 +126,7 @@ watching_answer(struct ingest *in, struct session *s, uint64_t pos,
 void
 watching_end(struct ingest *in, struct session *s)
 {
-	char pool[ALERT_POOL];
-	struct watch_at at = at_of(s, 0, pool);
+	struct watch_at at = at_of(s, 0);
 
 	watch_session_end(in->watch, &at);
 }
@@ -148,11 +145,11 @@ real_now(struct ingest *in)
 }
 
 void
-watching_foreign(struct ingest *in, const struct session *s,
+watching_foreign(struct ingest *in, struct session *s,
     const struct stratum_foreign *f)
 {
-	char pool[ALERT_POOL], peer[64];
-	struct watch_at at = at_of(s, 0, pool);
+	char peer[64];
+	struct watch_at at = at_of(s, 0);
 
 	snprintf(peer, sizeof(peer), "%s", s->rec.peer);
 	watch_alerts(in->watch)->real_us = s->rec.last_seen_us;
@@ -160,10 +157,9 @@ watching_foreign(struct ingest *in, const struct session *s,
 }
 
 void
-watching_gap(struct ingest *in, const struct session *s, uint64_t bytes)
+watching_gap(struct ingest *in, struct session *s, uint64_t bytes)
 {
-	char pool[ALERT_POOL];
-	struct watch_at at = at_of(s, 0, pool);
+	struct watch_at at = at_of(s, 0);
 
 	real_now(in);
 	watch_gap(in->watch, &at, bytes);

@@ -29,9 +29,9 @@ void watching_answer(struct ingest *, struct session *, uint64_t pos,
     const struct verify_brief *, const struct store_answer *);
 void watching_end(struct ingest *, struct session *);
 
-void watching_foreign(struct ingest *, const struct session *,
+void watching_foreign(struct ingest *, struct session *,
     const struct stratum_foreign *);
-void watching_gap(struct ingest *, const struct session *, uint64_t bytes);
+void watching_gap(struct ingest *, struct session *, uint64_t bytes);
 void watching_paused(struct ingest *, const char *why);
 void watching_resumed(struct ingest *);
 void watching_damaged(struct ingest *, const char *moved);

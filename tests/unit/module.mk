@@ -32,6 +32,8 @@ test_select_share_SRCS := $(test_capture_SRCS) $(wildcard captured/select*.c) \
 	captured/reader.c tests/unit/verifylib.c
 test_capture_ipc_SRCS := $(test_capture_SRCS)
 test_watch_day_SRCS := $(test_capture_SRCS) tests/unit/daylib.c
+test_watch_SRCS := $(patsubst %,captured/%.c,alert watch watch_chain watch_pool \
+	watch_save watch_session watch_worker)
 test_setting_SRCS := $(test_capture_SRCS) captured/act_in.c
 relay_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 test_proxy_SRCS := $(relay_SRCS)
