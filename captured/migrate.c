@@ -216,7 +216,23 @@ static const char step6[] =
     "ALTER TABLE store ADD COLUMN roll_minutes INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE store ADD COLUMN roll_hours INTEGER NOT NULL DEFAULT 0;";
 
-static const char *const steps[] = { step1, step2, step3, step4, step5, step6 };
+/*
+ * 7.  fanouts: how a job spread over sessions (fanout.h).
+ * kept_shares: rejected (kind 1) and disputed (2) shares, whose rows in
+ *	shares stay when the messages around them go, with what of their
+ *	session's row does not; us is their real time.  Their jobs stay too.
+ */
+static const char step7[] =
+    "CREATE TABLE fanouts(job INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+    "CREATE TABLE kept_shares(pos INTEGER PRIMARY KEY,"
+    " kind INTEGER NOT NULL, job INTEGER, us INTEGER NOT NULL,"
+    " session BLOB, worker TEXT, pool TEXT, peer TEXT, user_agent TEXT,"
+    " extranonce2_size INTEGER);"
+    "CREATE INDEX kept_shares_kind ON kept_shares(kind, pos);"
+    "CREATE INDEX kept_shares_job ON kept_shares(job);";
+
+static const char *const steps[] = { step1, step2, step3, step4, step5, step6,
+	step7 };
 
 int
 migrate_latest(void)

@@ -54,6 +54,9 @@
 static const char *const text[RD_MAX] = {
 	[RD_BEGIN] = "BEGIN",
 	[RD_END] = "COMMIT",
+	[RD_KEPT_SHARE] =
+	    "SELECT us, session, worker FROM kept_shares WHERE pos=?",
+	[RD_FANOUT] = "SELECT data FROM fanouts WHERE job=?",
 	[RD_ROLL_HEAD] = "SELECT roll_folded, roll_began, top,"
 			 " (SELECT min(minute) FROM minutes),"
 			 " (SELECT min(hour) FROM hours) FROM store",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "captured/select_int.h"
+#include "common/fanout.h"
 
 /* The jobs in hand at once are one; the rest is for its size. */
 #define WORKS_BYTES (256u << 10)
@@ -151,6 +152,32 @@ fill_clean(struct job_rec *r, struct reader *rd)
 	return w == -1 ? -1 : 0;
 }
 
+static int
+fill_fanout(struct job_rec *r, struct reader *rd)
+{
+	struct fanout f = { .sessions = 0 };
+	const void *p;
+	struct bind b;
+	struct col c;
+	size_t len;
+	int w;
+
+	rd_start(rd, RD_FANOUT, &b);
+	bind_int(&b, (int64_t)r->id);
+	w = rd_step(rd, RD_FANOUT, &b);
+	if (w == 1) {
+		col_init(&c, b.q, 0);
+		p = col_blob(&c, &len);
+		(void)fanout_unpack(&f, p, len);
+		r->sessions = f.sessions;
+		r->spread_p50_us = fanout_part(&f, 0.5);
+		r->spread_p99_us = fanout_part(&f, 0.99);
+		r->spread_last_us = f.last_us;
+	}
+	rd_reset(rd, RD_FANOUT);
+	return w == -1 ? -1 : 0;
+}
+
 /* Gives it out: 1 when the slice ends, 0, -1 error.  pos and ts are those of
  * the notify; with parts the halves of the coinbase go with it. */
 static int
@@ -177,6 +204,8 @@ emit(struct select *sel, struct reader *rd, sqlite3_stmt *row, uint64_t pos,
 	if ((j = job_work(rd, params, len)) != NULL)
 		fill_work(&r, j, rd->coinbase);
 	done = rd->tree == NULL ? 0 : fill_clean(&r, rd);
+	if (done == 0)
+		done = fill_fanout(&r, rd);
 	if (j != NULL && j->fault == WORK_SOUND && parts) {
 		r.coinb1 = j->coinb1;
 		r.coinb1_len = j->coinb1_len;

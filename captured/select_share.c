@@ -69,6 +69,21 @@ is_published(struct reader *rd, uint64_t sid)
 	return r == -1 ? -1 : on;
 }
 
+/* The messages around it are there, or it is kept apart: 1, 0, -1. */
+static int
+share_visible(struct reader *rd, uint64_t pos, uint64_t sid)
+{
+	int r = reader_visible(rd, pos, sid);
+	int64_t us;
+	struct bind b;
+
+	if (r != 0)
+		return r;
+	rd_start(rd, RD_KEPT_SHARE, &b);
+	bind_int(&b, (int64_t)pos);
+	return rd_value(rd, RD_KEPT_SHARE, &b, &us);
+}
+
 /* 1 wanted, 0 not, -1 error. */
 static int
 wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
@@ -85,7 +100,7 @@ wanted(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 		return 0;
 	if ((q->flags & QF_BROADCAST) != 0 && (r = is_published(rd, sid)) != 1)
 		return r;
-	return reader_visible(rd, sel->at, sid);
+	return share_visible(rd, sel->at, sid);
 }
 
 /* --- the row --- */
@@ -290,6 +305,27 @@ fill_sent(struct share_rec *s, struct reader *rd, int64_t *fwd)
 	return r == -1 ? -1 : 0;
 }
 
+/* Its session, its worker and the clock of its time may be gone. */
+static int
+fill_kept(struct share_rec *s, struct reader *rd)
+{
+	struct bind b;
+	struct col c;
+	int r;
+
+	rd_start(rd, RD_KEPT_SHARE, &b);
+	bind_int(&b, (int64_t)s->pos);
+	r = rd_step(rd, RD_KEPT_SHARE, &b);
+	if (r == 1) {
+		col_init(&c, b.q, 0);
+		s->ts_us = col_int(&c);
+		col_fixed(&c, s->session, sizeof(s->session));
+		col_text(&c, s->worker, sizeof(s->worker));
+	}
+	rd_reset(rd, RD_KEPT_SHARE);
+	return r == -1 ? -1 : 0;
+}
+
 static int
 answer_fwd(struct reader *rd, uint64_t answer, int64_t *fwd)
 {
@@ -335,7 +371,8 @@ share_fill(struct share_rec *s, struct reader *rd, sqlite3_stmt *row)
 	fill_verdict(s, rd, row);
 	fill_rest(s, row);
 	if (fill_session(s, rd, sqlite3_column_int64(row, S_SESSION)) == -1 ||
-	    fill_worker(s, rd, sqlite3_column_int64(row, S_WORKER)) == -1)
+	    fill_worker(s, rd, sqlite3_column_int64(row, S_WORKER)) == -1 ||
+	    (s->pos < rd->floor && fill_kept(s, rd) == -1))
 		return -1;
 	return fill_latency(s, rd);
 }
@@ -364,7 +401,7 @@ share_at(struct reader *rd, uint64_t pos, struct share_rec *s)
 	bind_int(&b, (int64_t)pos);
 	r = rd_step(rd, RD_SHARES, &b);
 	if (r == 1)
-		r = reader_visible(rd, pos,
+		r = share_visible(rd, pos,
 		    (uint64_t)sqlite3_column_int64(b.q, S_SESSION));
 	if (r == 1)
 		r = share_fill(s, rd, b.q) == -1 ? -1 : 1;
@@ -389,8 +426,12 @@ emit(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 static void
 start(const struct select *sel, struct reader *rd, struct bind *b)
 {
-	uint64_t lo = sel->lo > rd->floor ? sel->lo : rd->floor;
+	bool odd = sel->plan == RD_SHARES_ODD || sel->plan == RD_SHARES_ODD_ASC;
+	uint64_t lo = sel->lo;
 
+	/* Of those that are odd some are kept for longer. */
+	if (!odd && lo < rd->floor)
+		lo = rd->floor;
 	rd_start(rd, sel->plan, b);
 	bind_int(b, (int64_t)lo);
 	bind_int(b, (int64_t)sel->hi);

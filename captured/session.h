@@ -66,6 +66,7 @@ struct session {
 	bool ended;       /* freed once that is committed */
 	bool hidden;      /* not found by its number any more */
 	bool decided;     /* its protocol is known */
+	bool given;       /* a job, since captured knows it */
 	bool rates_going; /* its rates are in the transaction */
 	uint8_t said;     /* account.c: what it has asked so far */
 	uint8_t protocol; /* enum stratum_protocol */

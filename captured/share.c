@@ -205,7 +205,8 @@ note_job(struct ingest *in, struct session *s, const struct work_job *j,
 }
 
 static void
-on_notify(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts)
+on_notify(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts,
+    uint64_t fwd)
 {
 	const struct jtree *t = in->tree;
 	uint32_t params = jtree_member(t, jtree_root(t), "params");
@@ -215,6 +216,8 @@ on_notify(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts)
 	bool retired;
 	const struct work_job *j = verify_job(s->verify, 0, &when, &retired);
 	struct store_job row = { .pos = pos, .ts = ts };
+	const struct work_job *before = verify_job(s->verify, 1, &when,
+	    &retired);
 
 	if (j == NULL) {
 		s->verify_whole = true; /* there was no room for it */
@@ -223,6 +226,11 @@ on_notify(struct ingest *in, struct session *s, uint64_t pos, uint64_t ts)
 	watching_job(in, s, pos, j);
 	if (clears_seen(s->verify, clean))
 		s->seen_from = pos;
+	/* Who has just connected is given a job that others have long had,
+	 * and some pools say the same job again. */
+	if (s->given && before != j)
+		row.given = fwd > ts ? fwd : ts;
+	s->given = true;
 	row.key = j->key;
 	row.pool = pool_name(s, pool, sizeof(pool));
 	row.id = j->id;
@@ -398,7 +406,7 @@ verify_line(struct ingest *in, struct session *s, unsigned d,
 	note_extranonce(s);
 	if (d == 1 && in->msg.kind != STRATUM_RESPONSE &&
 	    in->msg.method == STRATUM_M_NOTIFY)
-		on_notify(in, s, at->pos, l->ts_recv);
+		on_notify(in, s, at->pos, l->ts_recv, at->ts_fwd);
 	else
 		s->verify_whole = true;
 }

@@ -18,7 +18,7 @@ void
 batch_clear(struct batch *b)
 {
 	b->nrows = b->nchanges = b->nitems = b->nclocks = 0;
-	b->nshares = b->nanswers = b->njobs = 0;
+	b->nshares = b->nanswers = b->njobs = b->ngiven = 0;
 	b->len = 0;
 	map_clear(&b->item_refs);
 	map_clear(&b->job_refs);
@@ -37,6 +37,7 @@ batch_free(struct batch *b)
 	free(b->shares);
 	free(b->answers);
 	free(b->jobs);
+	free(b->given);
 	batch_init(b);
 }
 

@@ -429,7 +429,7 @@ deleted(struct store *st)
 static int
 delete_common(struct store *st, uint64_t *budget)
 {
-	uint64_t upto = st->head.floor, n;
+	uint64_t upto = st->head.floor, from = st->head.gone, n;
 	struct bind b;
 	int r;
 
@@ -446,7 +446,7 @@ delete_common(struct store *st, uint64_t *budget)
 	n = deleted(st);
 	*budget -= n < *budget ? n : *budget;
 	st->head.gone = upto;
-	return shares_delete(st, upto);
+	return shares_delete(st, from, upto);
 }
 
 static int

@@ -11,6 +11,7 @@
 #include "captured/sql.h"
 #include "captured/store.h"
 #include "captured/store_share.h"
+#include "common/fanout.h"
 
 /* Positions and session numbers are reserved in ranges of this size. */
 #define RESERVE_RANGE    (UINT64_C(1) << 20)
@@ -89,6 +90,14 @@ enum sql {
 	SQL_JOB_PARAMS,
 	SQL_JOBS_OLD,
 	SQL_JOB_REMOVE,
+	SQL_FANOUT_GET,
+	SQL_FANOUT_PUT,
+	SQL_FANOUT_REMOVE,
+	SQL_KEEP_SHARE,
+	SQL_KEPT_SHARES_COUNT,
+	SQL_KEPT_SHARES_TRIM,
+	SQL_KEPT_SHARE_DROP,
+	SQL_KEPT_SHARE_JOB,
 	SQL_WORKER_FIND,
 	SQL_WORKER_ADD,
 	SQL_WORKER_COUNT,
@@ -146,6 +155,17 @@ struct head {
 		uint32_t rows[ROLL_BYS];
 	} roll;
 };
+
+/* Shares that outlive the messages around them; how many of each kind. */
+enum kept_kind {
+	KEPT_REJECTED = 1,
+	KEPT_DISPUTED
+};
+#define KEPT_KINDS        2
+#define KEPT_REJECTED_MAX 50000
+#define KEPT_DISPUTED_MAX 10000
+/* Of one transaction: whoever floods a pool does not keep us busy. */
+#define KEPT_AT_ONCE      256
 
 /* Of text or bytes; never 0. */
 uint64_t hash_bytes(const void *, size_t);
@@ -217,6 +237,21 @@ struct job_ref {
 struct job_known {
 	uint64_t hash; /* of key and pool */
 	int64_t id;
+	int64_t ts; /* of its first notify */
+};
+/* A session was given a job of the batch, at that time. */
+struct job_given {
+	size_t index;
+	uint64_t ts;
+};
+struct job_fanout {
+	uint64_t id;
+	struct fanout f;
+};
+/* A share of the transaction that is to be kept apart. */
+struct share_kept {
+	uint64_t pos;
+	int kind;
 };
 struct job_used {
 	uint64_t id;
@@ -246,6 +281,8 @@ struct batch {
 	struct job_row *jobs;
 	size_t njobs, jobs_cap;
 	struct map job_refs;
+	struct job_given *given;
+	size_t ngiven, given_cap;
 	struct row *rows;
 	size_t nrows, rows_cap;
 	struct change *changes;
@@ -347,7 +384,10 @@ struct store {
 	size_t body_bytes;
 	uint64_t body_tick;
 
-	struct map jobs_known, jobs_used;
+	struct map jobs_known, jobs_used, fanouts;
+	struct share_kept *kept;
+	size_t nkept, kept_cap;
+	int64_t nkept_all[KEPT_KINDS + 1]; /* -1: not counted yet */
 	struct map workers_known, workers_used;
 	struct rolls rolls;
 	bool (*job_held)(void *, const uint8_t *key);
@@ -419,8 +459,13 @@ void shares_free(struct store *);
 void shares_forget(struct store *);
 /* Writes jobs and shares of the batch. */
 int shares_write(struct store *);
+/* In the transaction, when sessions are written: keeps those apart that
+ * are, as many as there is room for. */
+int shares_keep(struct store *);
+/* What is kept apart was changed by somebody else. */
+void shares_recount(struct store *);
 /* Deletes up to a position, and of a session beneath its floor. */
-int shares_delete(struct store *, uint64_t upto);
+int shares_delete(struct store *, uint64_t from, uint64_t upto);
 int shares_delete_session(struct store *, uint64_t sid, uint64_t floor,
     uint64_t limit);
 /* Jobs and workers that nothing visible names. */

@@ -14,6 +14,8 @@ shares_init(struct store *st)
 {
 	map_init(&st->jobs_known, sizeof(struct job_known));
 	map_init(&st->jobs_used, sizeof(struct job_used));
+	map_init(&st->fanouts, sizeof(struct job_fanout));
+	shares_recount(st);
 	map_init(&st->workers_known, sizeof(struct worker_known));
 	map_init(&st->workers_used, sizeof(struct worker_delta));
 }
@@ -23,6 +25,8 @@ shares_free(struct store *st)
 {
 	map_free(&st->jobs_known);
 	map_free(&st->jobs_used);
+	map_free(&st->fanouts);
+	free(st->kept);
 	map_free(&st->workers_known);
 	map_free(&st->workers_used);
 }
@@ -32,6 +36,7 @@ shares_forget(struct store *st)
 {
 	map_clear(&st->jobs_known);
 	map_clear(&st->jobs_used);
+	shares_recount(st);
 	map_clear(&st->workers_known);
 	map_clear(&st->workers_used);
 }
@@ -75,6 +80,20 @@ job_collect(struct store *st, const struct store_job *j, struct job_row *r)
 	return r->pool == 0 || r->id == 0 || r->params == 0 ? -1 : 0;
 }
 
+static int
+job_given(struct store *st, size_t index, uint64_t ts)
+{
+	struct batch *b = &st->batch;
+
+	if (ts == 0)
+		return 0;
+	if (grow(&b->given, &b->given_cap, b->ngiven, sizeof(*b->given)) == -1)
+		return store_fail_memory(st);
+	b->given[b->ngiven].index = index;
+	b->given[b->ngiven++].ts = ts;
+	return 0;
+}
+
 int
 store_job(struct store *st, const struct store_job *j)
 {
@@ -84,7 +103,7 @@ store_job(struct store *st, const struct store_job *j)
 
 	if (ref != NULL) {
 		b->jobs[ref->index].last = j->pos;
-		return 0;
+		return job_given(st, ref->index, j->given);
 	}
 	if (grow(&b->jobs, &b->jobs_cap, b->njobs, sizeof(*b->jobs)) == -1)
 		return store_fail_memory(st);
@@ -93,7 +112,7 @@ store_job(struct store *st, const struct store_job *j)
 	if ((ref = map_put(&b->job_refs, hash)) == NULL)
 		return store_fail_memory(st);
 	ref->index = b->njobs++;
-	return 0;
+	return job_given(st, ref->index, j->given);
 }
 
 int
@@ -175,7 +194,7 @@ job_used(struct store *st, int64_t id, uint64_t pos)
 }
 
 static int
-job_remember(struct store *st, uint64_t hash, int64_t id)
+job_remember(struct store *st, uint64_t hash, int64_t id, int64_t ts)
 {
 	struct job_known *k;
 
@@ -184,6 +203,7 @@ job_remember(struct store *st, uint64_t hash, int64_t id)
 	if ((k = map_put(&st->jobs_known, hash)) == NULL)
 		return store_fail_memory(st);
 	k->id = id;
+	k->ts = ts;
 	return 0;
 }
 
@@ -193,6 +213,7 @@ job_find(struct store *st, const uint8_t *key, const char *pool, int64_t *id)
 {
 	uint64_t hash = job_hash(key, pool);
 	const struct job_known *k = map_get(&st->jobs_known, hash);
+	int64_t ts = 0;
 	struct bind b;
 	int r;
 
@@ -205,9 +226,11 @@ job_find(struct store *st, const uint8_t *key, const char *pool, int64_t *id)
 	r = sql_step(st, SQL_JOB_FIND, &b);
 	if (r == 1)
 		*id = sqlite3_column_int64(b.q, 0);
+	if (r == 1)
+		ts = sqlite3_column_int64(b.q, 1);
 	sql_reset(st, SQL_JOB_FIND);
 	if (r == 1)
-		return job_remember(st, hash, *id);
+		return job_remember(st, hash, *id, ts);
 	return r;
 }
 
@@ -227,7 +250,75 @@ job_add(struct store *st, const struct job_row *r, int64_t *id)
 	if (sql_run(st, SQL_JOB_ADD, &b) == -1)
 		return -1;
 	*id = sqlite3_last_insert_rowid(st->db);
-	return job_remember(st, job_hash(r->key, text_at(st, r->pool)), *id);
+	return job_remember(st, job_hash(r->key, text_at(st, r->pool)), *id,
+	    (int64_t)r->ts);
+}
+
+/* --- how jobs spread --- */
+
+static int
+fanout_given(struct store *st, const struct job_given *g)
+{
+	const struct job_row *r = &st->batch.jobs[g->index];
+	const struct job_known *k;
+	struct job_fanout *f;
+	int64_t id;
+
+	if (job_find(st, r->key, text_at(st, r->pool), &id) == -1)
+		return -1;
+	k = map_get(&st->jobs_known, job_hash(r->key, text_at(st, r->pool)));
+	if (id == 0 || k == NULL)
+		return 0;
+	if ((f = map_put(&st->fanouts, (uint64_t)id)) == NULL)
+		return store_fail_memory(st);
+	fanout_add(&f->f, ((int64_t)g->ts - k->ts) / 1000);
+	return 0;
+}
+
+static int
+fanout_save(struct store *st, struct job_fanout *f)
+{
+	struct mbuf *m = &st->rolls.packed;
+	const void *p;
+	struct bind b;
+	struct col c;
+	size_t len;
+
+	sql_start(st, SQL_FANOUT_GET, &b);
+	bind_int(&b, (int64_t)f->id);
+	if (sql_step(st, SQL_FANOUT_GET, &b) == 1) {
+		col_init(&c, b.q, 0);
+		p = col_blob(&c, &len);
+		(void)fanout_unpack(&f->f, p, len);
+	}
+	sql_reset(st, SQL_FANOUT_GET);
+	mbuf_reset(m);
+	fanout_pack(&f->f, m);
+	if (m->bad) {
+		mbuf_free(m);
+		return store_fail_memory(st);
+	}
+	sql_start(st, SQL_FANOUT_PUT, &b);
+	bind_int(&b, (int64_t)f->id);
+	bind_blob(&b, m->data, m->len);
+	return sql_run(st, SQL_FANOUT_PUT, &b);
+}
+
+static int
+fanouts_save(struct store *st)
+{
+	struct job_fanout *f;
+	size_t i;
+
+	map_clear(&st->fanouts);
+	for (i = 0; i < st->batch.ngiven; i++)
+		if (fanout_given(st, &st->batch.given[i]) == -1)
+			return -1;
+	i = 0;
+	while ((f = map_next(&st->fanouts, &i)) != NULL)
+		if (fanout_save(st, f) == -1)
+			return -1;
+	return 0;
 }
 
 static int
@@ -393,6 +484,22 @@ share_insert(struct store *st, const struct share_row *r, int64_t worker,
 	return sql_run(st, SQL_SHARE_ADD, &b);
 }
 
+/* Those that somebody will want to look at when their messages are gone. */
+static int
+keep_if_odd(struct store *st, uint64_t pos, const struct store_answer *a)
+{
+	bool disputed = roll_is_dispute(a->judged.agreement);
+
+	if ((!disputed && a->said.class != ANSWER_REJECTED) ||
+	    st->nkept >= KEPT_AT_ONCE)
+		return 0;
+	if (grow(&st->kept, &st->kept_cap, st->nkept, sizeof(*st->kept)) == -1)
+		return store_fail_memory(st);
+	st->kept[st->nkept].pos = pos;
+	st->kept[st->nkept++].kind = disputed ? KEPT_DISPUTED : KEPT_REJECTED;
+	return 0;
+}
+
 static int
 write_share(struct store *st, const struct share_row *r)
 {
@@ -407,6 +514,8 @@ write_share(struct store *st, const struct share_row *r)
 		return -1;
 	if (!r->answered)
 		return 0;
+	if (keep_if_odd(st, r->pos, &r->a) == -1)
+		return -1;
 	return worker_answer(st, worker, &r->a, brief.required) == -1 ?
 	    -1 :
 	    rolls_answer(st, &r->a);
@@ -420,7 +529,8 @@ write_answer(struct store *st, const struct share_change *c)
 	struct bind b;
 	int r;
 
-	if (rolls_answer(st, &c->a) == -1)
+	if (rolls_answer(st, &c->a) == -1 ||
+	    keep_if_odd(st, c->pos, &c->a) == -1)
 		return -1;
 	sql_start(st, SQL_SHARE_ANSWERED, &b);
 	if (bind_answer(st, &b, c->a.judged.cause, &c->a) == -1)
@@ -445,6 +555,7 @@ shares_write(struct store *st)
 
 	map_clear(&st->jobs_used);
 	map_clear(&st->workers_used);
+	st->nkept = 0;
 	for (i = 0; i < t->njobs; i++)
 		if (write_job(st, &t->jobs[i]) == -1)
 			return -1;
@@ -454,17 +565,20 @@ shares_write(struct store *st)
 	for (i = 0; i < t->nanswers; i++)
 		if (write_answer(st, &t->answers[i]) == -1)
 			return -1;
-	return jobs_save(st) == -1 ? -1 : workers_save(st);
+	if (jobs_save(st) == -1 || fanouts_save(st) == -1)
+		return -1;
+	return workers_save(st);
 }
 
 /* --- deleting --- */
 
 int
-shares_delete(struct store *st, uint64_t upto)
+shares_delete(struct store *st, uint64_t from, uint64_t upto)
 {
 	struct bind b;
 
 	sql_start(st, SQL_DELETE_SHARES, &b);
+	bind_int(&b, (int64_t)from);
 	bind_int(&b, (int64_t)upto);
 	return sql_run(st, SQL_DELETE_SHARES, &b);
 }
@@ -486,14 +600,27 @@ shares_delete_session(struct store *st, uint64_t sid, uint64_t floor,
 static int
 job_drop(struct store *st, int64_t id, const uint8_t *key)
 {
+	static const enum sql remove[] = { SQL_FANOUT_REMOVE, SQL_JOB_REMOVE };
 	bool held = st->job_held != NULL && st->job_held(st->job_held_arg, key);
 	struct bind b;
+	int r = 0;
 
-	if (held)
+	if (!held) {
+		sql_start(st, SQL_KEPT_SHARE_JOB, &b);
+		bind_int(&b, id);
+		r = sql_step(st, SQL_KEPT_SHARE_JOB, &b);
+		sql_reset(st, SQL_KEPT_SHARE_JOB);
+	}
+	if (r == -1)
+		return -1;
+	if (held || r == 1)
 		return job_used(st, id, st->head.last);
-	sql_start(st, SQL_JOB_REMOVE, &b);
-	bind_int(&b, id);
-	return sql_run(st, SQL_JOB_REMOVE, &b);
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		sql_start(st, remove[i], &b);
+		bind_int(&b, id);
+		r = sql_run(st, remove[i], &b);
+	}
+	return r;
 }
 
 #define DROP_MAX 64u

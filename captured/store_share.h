@@ -21,6 +21,9 @@ struct store_job {
 	size_t len;
 	uint64_t pos; /* of the notify */
 	uint64_t ts;  /* monotonic ns */
+	/* When this session was given it, with all the others; 0: it has just
+	 * come, or had it before. */
+	uint64_t given;
 };
 int store_job(struct store *, const struct store_job *);
 

@@ -143,7 +143,7 @@ static const char *const text[SQL_MAX] = {
 	    " INDEXED BY messages_session CROSS JOIN shares h ON h.pos=m.pos"
 	    " WHERE m.session=? AND m.pos >= ? AND h.seen=1"
 	    " ORDER BY m.pos DESC LIMIT ?) ORDER BY pos",
-	[SQL_JOB_FIND] = "SELECT job FROM jobs WHERE key=? AND pool=?",
+	[SQL_JOB_FIND] = "SELECT job, ts FROM jobs WHERE key=? AND pool=?",
 	[SQL_JOB_ADD] =
 	    "INSERT INTO jobs(key, pool, job_id, first, last, ts, params)"
 	    " VALUES(?,?,?,?,?,?,?)",
@@ -152,6 +152,25 @@ static const char *const text[SQL_MAX] = {
 	[SQL_JOBS_OLD] = "SELECT job, key FROM jobs WHERE last < ?"
 			 " ORDER BY last LIMIT ?",
 	[SQL_JOB_REMOVE] = "DELETE FROM jobs WHERE job=?",
+	[SQL_FANOUT_GET] = "SELECT data FROM fanouts WHERE job=?",
+	[SQL_FANOUT_PUT] =
+	    "INSERT OR REPLACE INTO fanouts(job, data) VALUES(?,?)",
+	[SQL_FANOUT_REMOVE] = "DELETE FROM fanouts WHERE job=?",
+	[SQL_KEEP_SHARE] =
+	    "INSERT OR REPLACE INTO kept_shares(pos, kind, job, us, session,"
+	    " worker, pool, peer, user_agent, extranonce2_size)"
+	    " SELECT h.pos, ?2, h.job, (h.ts + ?3) / 1000, s.uuid, w.name,"
+	    " s.pool_host || ':' || s.pool_port, s.peer, s.user_agent,"
+	    " s.extranonce2_size FROM shares h"
+	    " LEFT JOIN sessions s ON s.sid=h.session"
+	    " LEFT JOIN workers w ON w.worker=h.worker WHERE h.pos=?1",
+	[SQL_KEPT_SHARES_COUNT] =
+	    "SELECT count(*) FROM kept_shares WHERE kind=?",
+	[SQL_KEPT_SHARES_TRIM] =
+	    "DELETE FROM kept_shares WHERE pos IN (SELECT pos FROM kept_shares"
+	    " WHERE kind=? ORDER BY pos LIMIT ?) RETURNING pos",
+	[SQL_KEPT_SHARE_DROP] = "DELETE FROM shares WHERE pos=?",
+	[SQL_KEPT_SHARE_JOB] = "SELECT 1 FROM kept_shares WHERE job=? LIMIT 1",
 	[SQL_WORKER_FIND] = "SELECT worker FROM workers WHERE name=?",
 	[SQL_WORKER_ADD] =
 	    "INSERT INTO workers(name, last, first_seen, last_share, shares,"
@@ -171,11 +190,15 @@ static const char *const text[SQL_MAX] = {
 	[SQL_VERIFIER_ITEMS] = "DELETE FROM items WHERE session=? AND kind=?",
 	[SQL_VERIFIER_LOAD] = "SELECT state FROM verifiers WHERE session=?",
 	[SQL_VERIFIER_END] = "DELETE FROM verifiers WHERE session=?",
-	[SQL_DELETE_SHARES] = "DELETE FROM shares WHERE pos < ?",
+	[SQL_DELETE_SHARES] =
+	    "DELETE FROM shares WHERE pos >= ? AND pos < ? AND NOT EXISTS"
+	    " (SELECT 1 FROM kept_shares k WHERE k.pos=shares.pos)",
 	[SQL_DELETE_SHARES_SESSION] =
 	    "DELETE FROM shares WHERE pos IN (SELECT pos FROM messages"
 	    " INDEXED BY messages_session WHERE session=? AND pos < ?"
-	    " ORDER BY pos LIMIT ?)",
+	    " ORDER BY pos LIMIT ?)"
+	    " AND NOT EXISTS (SELECT 1 FROM kept_shares k"
+	    " WHERE k.pos=shares.pos)",
 	[SQL_DELETE_WORKERS] =
 	    "DELETE FROM workers WHERE worker IN (SELECT worker FROM workers"
 	    " WHERE last < ? ORDER BY last LIMIT ?)",

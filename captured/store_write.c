@@ -454,7 +454,8 @@ commit_write(struct store *st, const struct store_mark *mark)
 
 	if (rows > 0 && write_times(st) == -1)
 		return -1;
-	if (bodies_save(st) == -1 || bounds_apply(st, rows * 2 + 64) == -1)
+	if (shares_keep(st) == -1 || bodies_save(st) == -1 ||
+	    bounds_apply(st, rows * 2 + 64) == -1)
 		return -1;
 	st->head.last_sid = st->next_sid - 1;
 	if (mark != NULL)

@@ -132,6 +132,12 @@ object_job(struct json_out *o, const struct job_rec *j)
 		json_knull(o, "clean_jobs");
 	else
 		json_kbool(o, "clean_jobs", j->clean != 0);
+	json_kobject(o, "fanout");
+	json_kuint(o, "sessions", j->sessions);
+	json_kint(o, "p50_us", j->spread_p50_us);
+	json_kint(o, "p99_us", j->spread_p99_us);
+	json_kint(o, "last_us", j->spread_last_us);
+	json_object_end(o);
 	put_header(o, j);
 	put_coinbase(o, j);
 	json_object_end(o);

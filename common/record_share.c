@@ -337,6 +337,10 @@ job_put(struct mbuf *b, const struct job_rec *j)
 	msg_put_i64(b, j->ts_us);
 	msg_put_str(b, j->pool);
 	msg_put_str(b, j->job_id);
+	msg_put_u64(b, j->sessions);
+	msg_put_i64(b, j->spread_p50_us);
+	msg_put_i64(b, j->spread_p99_us);
+	msg_put_i64(b, j->spread_last_us);
 	msg_put_u8(b, j->fault);
 	msg_put_u8(b, (uint8_t)(j->clean + 1));
 	msg_put_u32(b, j->version);
@@ -361,6 +365,10 @@ job_get(struct mcur *c, struct job_rec *j)
 	j->ts_us = msg_get_i64(c);
 	msg_get_str(c, j->pool, sizeof(j->pool));
 	msg_get_str(c, j->job_id, sizeof(j->job_id));
+	j->sessions = msg_get_u64(c);
+	j->spread_p50_us = msg_get_i64(c);
+	j->spread_p99_us = msg_get_i64(c);
+	j->spread_last_us = msg_get_i64(c);
 	j->fault = get_below(c, WORK_FAULTS);
 	j->clean = (int8_t)(get_below(c, 3) - 1);
 	j->version = msg_get_u32(c);

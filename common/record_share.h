@@ -106,6 +106,11 @@ struct job_rec {
 	int64_t ts_us;        /* of pos */
 	char pool[JOB_POOL];  /* host:port */
 	char job_id[WORK_ID_MAX + 1];
+	/* How it spread: sessions that were given it while they had another,
+	 * and how long after the first that half, all but a hundredth, and
+	 * all of them had it. */
+	uint64_t sessions;
+	int64_t spread_p50_us, spread_p99_us, spread_last_us;
 	uint8_t fault; /* enum work_fault; then nothing below is set */
 	int8_t clean;  /* 1, 0, -1 not known any more */
 	uint32_t version, nbits, ntime;

@@ -136,6 +136,21 @@ header_lines(struct output *o, const struct job_rec *j)
 	}
 }
 
+/* Who came when it was there already does not count. */
+static void
+spread_line(struct output *o, const struct job_rec *j)
+{
+	char p50[UNITS_TEXT], p99[UNITS_TEXT], last[UNITS_TEXT], n[UNITS_TEXT];
+
+	if (j->sessions == 0)
+		return;
+	line(o, "given to",
+	    "%s sessions, half of them within %s, 99 %% "
+	    "within %s, the last after %s",
+	    units_count(j->sessions, n), units_us(j->spread_p50_us, p50),
+	    units_us(j->spread_p99_us, p99), units_us(j->spread_last_us, last));
+}
+
 void
 job_one(struct output *o, const struct job_rec *j)
 {
@@ -148,6 +163,7 @@ job_one(struct output *o, const struct job_rec *j)
 	line(o, "with message", "%" PRIu64, j->first);
 	line(o, "last named by", "message %" PRIu64, j->last);
 	line(o, "clean_jobs", "%s", clean_text(j->clean));
+	spread_line(o, j);
 	if (j->fault != WORK_SOUND) {
 		line(o, "not usable", "%s",
 		    work_fault_text((enum work_fault)j->fault));

@@ -204,3 +204,56 @@ def test_messages_go_figures_stay(scope, pool, miner, tmp_path):
     with contextlib.closing(sqlite3.connect(
             f"file:{sc.store}?mode=ro", uri=True)) as db:
         assert db.execute("SELECT count(*) FROM minutes").fetchone()[0] > 0
+
+
+def test_odd_shares_stay(scope, pool, miner, tmp_path):
+    """Their messages and their session are gone, and they verify again."""
+    log = tmp_path / "log"
+    p = pool("--log", log, "--seed", 1, "--difficulty", "1e-7",
+             "--wrong-rate", "0.3")
+    sc = scope("capture { messages 50 }",
+               pools=[f"stratum+tcp://{p.host}:{p.port}"])
+    m = miner(sc.host, sc.port, "--lenient", "--shares", 60, "--rate", 0,
+              "--mix", "valid=80,low=20")
+    assert m.wait() == 0, m.json()
+    sc.ended()
+    odd = [s for s in sc.ctl("show", "shares")
+           if s["pool_verdict"] == "rejected"
+           or s["agreement"].startswith("pool_")]
+    before = {s["id"]: s for s in
+              sc.ctl("show", "shares", "disputed")
+              + sc.ctl("show", "shares", "pool", "rejected")}
+    assert set(before) >= {s["id"] for s in odd} and len(before) > 20
+    # Others push them out.
+    m = miner(sc.host, sc.port, "--lenient", "--shares", 400, "--rate", 0,
+              "--worker", "other")
+    assert m.wait() == 0, m.json()
+    sc.ended()
+    assert p.stop() == 0
+    hs.wait_for(lambda: len(sc.messages()) <= 50, "messages to go")
+    after = {s["id"]: s for s in
+             sc.ctl("show", "shares", "disputed")
+             + sc.ctl("show", "shares", "pool", "rejected")}
+    assert not {m["id"] for m in sc.messages()} & set(before)
+    for key, s in before.items():
+        kept = after[key]
+        for name in ("worker", "session_id", "ts", "verdict", "cause",
+                     "pool_verdict", "hash", "job_id", "difficulty"):
+            assert kept[name] == s[name], (name, s, kept)
+        again = sc.ctl("show", "share", key)
+        assert again["hash"] == s["hash"] and again["verification"]
+        assert sc.ctl("show", "job", kept["job"])["job_id"] == s["job_id"]
+
+
+def test_jobs_spread(scope, pool, miner, tmp_path):
+    sc, _, _ = run(
+        scope, pool, miner, tmp_path / "log", ("--job-interval", "0.1"),
+        ("--shares", 160, "--rate", 20, "--connections", 8))
+    jobs = sc.ctl("show", "jobs")
+    spread = [j["fanout"] for j in jobs if j["fanout"]["sessions"] > 0]
+    assert len(spread) >= 3
+    assert max(f["sessions"] for f in spread) == 8
+    for f in spread:
+        assert 0 <= f["p50_us"] <= f["p99_us"] <= f["last_us"] < 5_000_000
+    # The first one was there when they came.
+    assert jobs[-1]["fanout"]["sessions"] == 0

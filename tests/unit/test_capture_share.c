@@ -516,6 +516,7 @@ test_older_store(void **state)
 		"ALTER TABLE sessions DROP COLUMN workers",
 		"ALTER TABLE sessions DROP COLUMN extranonce1",
 		"ALTER TABLE sessions DROP COLUMN extranonce2_size",
+		"DROP TABLE fanouts", "DROP TABLE kept_shares",
 		"DROP TABLE roll_keys", "DROP TABLE minutes",
 		"DROP TABLE hours", "ALTER TABLE store DROP COLUMN roll_folded",
 		"ALTER TABLE store DROP COLUMN roll_next",

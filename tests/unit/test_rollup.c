@@ -260,23 +260,21 @@ check_all(struct plan *p)
 			check(&r, &p->want[i][m]);
 			add_said(&all, &p->want[i][m]);
 		}
-		for (hour = p->first / 60;
-		     hour <= (p->first + MINUTES) / 60; hour++) {
+		for (hour = p->first / 60; hour <= (p->first + MINUTES) / 60;
+		     hour++) {
 			memset(&sum, 0, sizeof(sum));
 			for (m = 0; m < MINUTES; m++)
 				if ((p->first + m) / 60 == hour &&
 				    p->first + m < folded)
 					add_said(&sum, &p->want[i][m]);
-			read_roll(p, "hours", "hour", hour, hour + 1, name,
-			    &r);
+			read_roll(p, "hours", "hour", hour, hour + 1, name, &r);
 			check(&r, &sum);
 		}
 	}
 	read_roll(p, "minutes", "minute", 0, INT64_C(1) << 40,
 	    "pool.example:3333", &r);
 	check(&r, &all);
-	read_roll(p, "minutes", "minute", 0, INT64_C(1) << 40, "bench/1.0",
-	    &r);
+	read_roll(p, "minutes", "minute", 0, INT64_C(1) << 40, "bench/1.0", &r);
 	check(&r, &all);
 	assert_int_equal(roll_unanswered(&r), p->nwait);
 }
@@ -410,8 +408,8 @@ test_size(void **state)
 	    ask(&p->f, "SELECT sum(length(data) + 20) FROM minutes"));
 	assert_int_equal(ask(&p->f, "SELECT roll_hours FROM store"),
 	    ask(&p->f, "SELECT sum(length(data) + 20) FROM hours"));
-	assert_true(ask(&p->f,
-			"SELECT max(minute) - min(minute) FROM minutes") > 20);
+	assert_true(
+	    ask(&p->f, "SELECT max(minute) - min(minute) FROM minutes") > 20);
 }
 
 /* A hundred thousand names, each with a message: sums stay, rows do not. */
@@ -461,6 +459,63 @@ test_names(void **state)
 	assert_true(store_roll_generation(p->f.st) > 1);
 }
 
+/* Those that the pool judged wrongly outlive their messages, up to a bound
+ * of their own. */
+static void
+test_kept(void **state)
+{
+	struct plan *p = *state;
+	uint32_t who[ROLL_KINDS];
+	struct pending s = { .worker = 0 };
+	struct store_answer a;
+	uint64_t first = 0;
+	unsigned i;
+
+	p->f.conf.messages = 1000;
+	store_conf(p->f.st, &p->f.conf);
+	who_of(p, "w0", who);
+	for (i = 0; i < 10500; i++) {
+		p->ts += SECOND / 1000;
+		s.pos = message(p, who, DIR_MINER_TO_POOL, 100);
+		share(p, "w0", who, 1, s.pos, &s.brief);
+		memset(&a, 0, sizeof(a));
+		a.said.class = ANSWER_REJECTED;
+		a.judged.agreement = AGREE_POOL_REJECTS_VALID;
+		a.share = s.brief;
+		memcpy(a.who, who, sizeof(a.who));
+		a.answer = message(p, who, DIR_POOL_TO_MINER, 50);
+		assert_int_equal(store_share_answered(p->f.st, s.pos, &a), 0);
+		first = first == 0 ? s.pos : first;
+		if (i % 250 == 249) {
+			commit(p->f.st);
+			store_idle(p->f.st);
+		}
+	}
+	store_idle(p->f.st);
+	assert_in_range(ask(&p->f, "SELECT count(*) FROM messages"), 1000,
+	    9000);
+	assert_in_range(ask(&p->f, "SELECT count(*) FROM kept_shares"), 10000,
+	    10064);
+	assert_int_equal(ask(&p->f,
+			     "SELECT count(*) FROM kept_shares k"
+			     " JOIN shares h ON h.pos=k.pos"),
+	    ask(&p->f, "SELECT count(*) FROM kept_shares"));
+	/* The oldest went first, and wholly. */
+	assert_true(
+	    ask(&p->f, "SELECT min(pos) FROM shares") > (int64_t)first + 100);
+	/* Whoever opens it again knows how many there are. */
+	fixture_close(&p->f);
+	fixture_open(&p->f);
+	who_of(p, "w0", who);
+	s.pos = message(p, who, DIR_MINER_TO_POOL, 100);
+	share(p, "w0", who, 1, s.pos, &s.brief);
+	a.share = s.brief;
+	assert_int_equal(store_share_answered(p->f.st, s.pos, &a), 0);
+	commit(p->f.st);
+	assert_in_range(ask(&p->f, "SELECT count(*) FROM kept_shares"), 10000,
+	    10064);
+}
+
 int
 main(void)
 {
@@ -473,6 +528,7 @@ main(void)
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_size, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
