@@ -131,11 +131,35 @@ on_sessions(void *arg, struct msg_in *m, const char *why)
 }
 
 static void
+on_stat(void *arg, struct msg_in *m)
+{
+	struct gather *g = arg;
+	struct stat_rec s;
+
+	if (m->type != MSG_ROW_STAT)
+		return;
+	stat_get(&m->cur, &s);
+	if (msg_end(&m->cur) == 0) {
+		g->shares = s.roll;
+		g->have |= GATHER_SHARES;
+	}
+}
+
+static void
+on_stats(void *arg, struct msg_in *m, const char *why)
+{
+	struct gather *g = arg;
+
+	g->ask[4] = NULL;
+	one_less(g);
+}
+
+static void
 gather_free(struct request *r)
 {
 	struct gather *g = r->work;
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < GATHER_ASKS; i++)
 		ask_cancel(r->api, g->ask[i]);
 	free(g);
 }
@@ -158,10 +182,13 @@ gather_start(struct request *r, unsigned what, unsigned ms,
 		    { on_process, on_processes } },
 		{ GATHER_SESSIONS, ROLE_QUERY_PAGE, MSG_QUERY,
 		    { on_session, on_sessions } },
+		{ GATHER_SHARES, ROLE_QUERY_PAGE, MSG_QUERY,
+		    { on_stat, on_stats } },
 	};
-	struct query q = { .kind = Q_SESSIONS,
+	static const struct query live = { .kind = Q_SESSIONS,
 		.flags = QF_LIVE,
 		.limit = SESSIONS_MAX };
+	static const struct query all = { .kind = Q_STATS, .limit = 1 };
 	struct gather *g = calloc(1, sizeof(*g));
 	struct mbuf body;
 	const char *why;
@@ -175,13 +202,15 @@ gather_start(struct request *r, unsigned what, unsigned ms,
 	r->work = g;
 	r->work_free = gather_free;
 	mbuf_init(&body);
-	query_put(&body, &q);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < GATHER_ASKS; i++) {
 		if (!(what & tab[i].what))
 			continue;
-		g->ask[i] = ask_new(r->api, tab[i].at, tab[i].type,
-		    tab[i].type == MSG_QUERY ? &body : NULL, ms, &tab[i].ops, g,
-		    &why);
+		mbuf_reset(&body);
+		if (tab[i].type == MSG_QUERY)
+			query_put(&body,
+			    tab[i].what == GATHER_SHARES ? &all : &live);
+		g->ask[i] = ask_new(r->api, tab[i].at, tab[i].type, &body, ms,
+		    &tab[i].ops, g, &why);
 		g->waiting += g->ask[i] != NULL;
 	}
 	mbuf_free(&body);

@@ -6,13 +6,16 @@
 #define APID_GATHER_H
 
 #include "apid/request.h"
+#include "common/record_stat.h"
 
 #define GATHER_PROCESSES 32
 
 #define GATHER_RELAY     0x1u
 #define GATHER_CAPTURE   0x2u
-#define GATHER_LIST      0x4u /* processes */
-#define GATHER_SESSIONS  0x8u /* live ones, counted by pool */
+#define GATHER_LIST      0x4u  /* processes */
+#define GATHER_SESSIONS  0x8u  /* live ones, counted by pool */
+#define GATHER_SHARES    0x10u /* of all, ever */
+#define GATHER_ASKS      5
 
 #define GATHER_POOLS     64
 
@@ -37,7 +40,8 @@ struct gather {
 	struct gather_pool pool[GATHER_POOLS];
 	unsigned npools, sessions, connected;
 	bool sessions_complete;
-	struct ask *ask[4];
+	struct roll shares;
+	struct ask *ask[GATHER_ASKS];
 };
 
 /* fn answers the request. */

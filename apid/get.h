@@ -18,6 +18,7 @@ void get_workers(struct request *);
 void get_jobs(struct request *);
 void get_job(struct request *);
 void get_alerts(struct request *);
+void get_stats(struct request *);
 /* The filter of /api/messages, for exports too; -1: it was answered. */
 int messages_filter(struct request *, struct query *);
 
@@ -27,8 +28,13 @@ void get_config(struct request *);
 void get_processes(struct request *);
 void get_pools(struct request *);
 void get_metrics(struct request *);
-void get_nostr(struct request *); /* what nostrd knows */
 void get_me(struct request *);
+
+/* --- get_nostr.c --- */
+void get_agents(struct request *);
+void get_agent(struct request *);
+void get_history(struct request *);
+void get_relays(struct request *);
 
 /* --- act.c --- */
 /* route's arg: the act, and what goes with it. */

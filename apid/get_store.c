@@ -8,6 +8,7 @@
 
 #include "apid/get.h"
 #include "apid/list.h"
+#include "common/roll.h"
 
 void
 get_sessions(struct request *r)
@@ -178,5 +179,25 @@ get_alerts(struct request *r)
 	list_page(r, &q);
 	if (param(r, "active")->given)
 		q.flags |= param(r, "active")->u != 0 ? QF_LIVE : QF_ENDED;
+	list_start(r, &q, list_row_of(q.kind));
+}
+
+void
+get_stats(struct request *r)
+{
+	struct query q = { .kind = Q_STATS };
+
+	list_page(r, &q);
+	q.by = (uint8_t)param(r, "by")->u; /* in the order of enum roll_by */
+	q.step_s = (uint32_t)param(r, "step")->u;
+	if (q.step_s % 60 != 0) {
+		reply_error(r, 422, "step: whole minutes were expected");
+		return;
+	}
+	snprintf(q.worker, sizeof(q.worker), "%s", param(r, "name")->text);
+	if (q.by == ROLL_POOL) {
+		q.worker[0] = '\0';
+		snprintf(q.pool, sizeof(q.pool), "%s", param(r, "name")->text);
+	}
 	list_start(r, &q, list_row_of(q.kind));
 }

@@ -289,14 +289,3 @@ get_me(struct request *r)
 	json_object_end(o);
 	reply_json(r, 200);
 }
-
-void
-get_nostr(struct request *r)
-{
-	if (r->api->set.conf.nostr)
-		reply_error(r, 503, "nostrd is not running");
-	else
-		reply_error(r, 503,
-		    "Nostr is off: nothing is known of agents or relays "
-		    "(nostr { … } in hashscope.conf, or NOSTR_ENABLED)");
-}

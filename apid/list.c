@@ -12,6 +12,7 @@
 #include "common/object_share.h"
 #include "common/record_alert.h"
 #include "common/record_share.h"
+#include "common/record_stat.h"
 
 #define ASK_MS 8000
 /* Past this an answer ends, whatever the limit. */
@@ -36,6 +37,18 @@ write_session(struct json_out *o, struct mcur *c, uint64_t *cursor)
 	if (msg_end(c) == -1)
 		return false;
 	object_session(o, &s);
+	return true;
+}
+
+static bool
+write_stat(struct json_out *o, struct mcur *c, uint64_t *cursor)
+{
+	struct stat_rec s;
+
+	stat_get(c, &s);
+	if (msg_end(c) == -1)
+		return false;
+	object_stat(o, &s);
 	return true;
 }
 
@@ -73,6 +86,7 @@ static const struct {
 	{ Q_JOBS, { MSG_ROW_JOB, write_job } },
 	{ Q_JOB, { MSG_ROW_JOB, write_job } },
 	{ Q_ALERTS, { MSG_ROW_ALERT, write_alert } },
+	{ Q_STATS, { MSG_ROW_STAT, write_stat } },
 };
 
 const struct list_row *

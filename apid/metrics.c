@@ -206,6 +206,62 @@ put_processes(FILE *f, const struct gather *g)
 		    p[i].role, (unsigned long long)p[i].logs_dropped);
 }
 
+/* Of all shares that the statistics know. */
+static void
+put_shares(FILE *f, const struct roll *r)
+{
+	const struct {
+		const char *name;
+		int64_t n;
+	} said[] = { { "accepted", r->accepted }, { "rejected", r->rejected },
+		{ "odd", r->odd }, { "unanswered", roll_unanswered(r) } };
+	/* As in common/roll.h: below 100 us, then half as much again. */
+	double bound = 100e-6;
+	int64_t below = 0;
+
+	head(f, "hashscope_shares_total", "counter",
+	    "Shares by HashScope's verdict.");
+	for (unsigned i = 0; i < VERDICTS; i++)
+		fprintf(f, "hashscope_shares_total{verdict=\"%s\"} %lld\n",
+		    verify_verdict_name((enum verify_verdict)i),
+		    (long long)r->verdict[i]);
+	head(f, "hashscope_share_causes_total", "counter",
+	    "Shares that are not plainly valid, by the reason.");
+	for (unsigned i = 1; i < CAUSES; i++)
+		fprintf(f, "hashscope_share_causes_total{cause=\"%s\"} %lld\n",
+		    verify_cause_name((enum verify_cause)i),
+		    (long long)r->cause[i]);
+	head(f, "hashscope_share_answers_total", "counter",
+	    "Shares by the pool's answer.");
+	for (unsigned i = 0; i < 4; i++)
+		fprintf(f,
+		    "hashscope_share_answers_total{answer=\"%s\"} %lld\n",
+		    said[i].name, (long long)said[i].n);
+	head(f, "hashscope_shares_disputed_total", "counter",
+	    "Shares that the pool judged against its own rules.");
+	fprintf(f, "hashscope_shares_disputed_total %lld\n",
+	    (long long)r->disputed);
+	head(f, "hashscope_blocks_total", "counter",
+	    "Shares that were good enough for a block.");
+	fprintf(f, "hashscope_blocks_total %lld\n", (long long)r->blocks);
+	head(f, "hashscope_share_latency_seconds", "histogram",
+	    "From a share's first sight to its answer's.");
+	for (unsigned i = 0; i + 1 < ROLL_HIST; i++, bound *= 1.5) {
+		below += r->hist[i];
+		fprintf(f,
+		    "hashscope_share_latency_seconds_bucket{le=\"%.6g\"} "
+		    "%lld\n",
+		    bound, (long long)below);
+	}
+	fprintf(f,
+	    "hashscope_share_latency_seconds_bucket{le=\"+Inf\"} %lld\n"
+	    "hashscope_share_latency_seconds_sum %.6f\n"
+	    "hashscope_share_latency_seconds_count %lld\n",
+	    (long long)(below + r->hist[ROLL_HIST - 1]),
+	    (double)r->latency / 1e6,
+	    (long long)(below + r->hist[ROLL_HIST - 1]));
+}
+
 static void
 put_own(FILE *f, const struct apid *a)
 {
@@ -275,6 +331,8 @@ metrics_done(struct gather *g)
 		put_stats(f, "relayd", relay_metrics, &g->relay);
 	if (g->have & GATHER_CAPTURE)
 		put_stats(f, "captured", capture_metrics, &g->capture);
+	if (g->have & GATHER_SHARES)
+		put_shares(f, &g->shares);
 	put_own(f, r->api);
 	if (fclose(f) != 0) {
 		free(text);
@@ -288,6 +346,7 @@ metrics_done(struct gather *g)
 void
 get_metrics(struct request *r)
 {
-	gather_start(r, GATHER_RELAY | GATHER_CAPTURE | GATHER_LIST, ASK_MS,
+	gather_start(r,
+	    GATHER_RELAY | GATHER_CAPTURE | GATHER_LIST | GATHER_SHARES, ASK_MS,
 	    metrics_done);
 }

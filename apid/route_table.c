@@ -23,6 +23,9 @@ static const char *const verdicts[] = { "valid", "low_difficulty", "stale",
 static const char *const said[] = { "unanswered", "accepted", "rejected",
 	"odd", NULL };
 
+static const char *const bys[] = { "all", "worker", "pool", "user_agent",
+	NULL };
+
 #define LIMIT { "limit", P_UINT, 1, 1000, 100, NULL, "at most so many" }
 #define OFFSET { "offset", P_UINT, 0, 10000, 0, NULL, \
 	"so many are left out first; for further pages use before" }
@@ -72,6 +75,13 @@ static const struct param p_jobs[] = {
 static const struct param p_alerts[] = {
 	{ "active", P_BOOL, 0, 0, 0, NULL, "true: now; false: over" },
 	SINCE, UNTIL, LIMIT, OFFSET, BEFORE, END };
+static const struct param p_stats[] = {
+	{ "by", P_ENUM, 0, 0, 0, bys, "one series for each of these" },
+	{ "name", P_TEXT, 0, 128, 0, NULL, "only this one of them" },
+	{ "step", P_UINT, 0, 31536000, 0, NULL,
+	    "seconds of a point, whole minutes; without: one for all" },
+	{ "limit", P_UINT, 1, 10000, 1000, NULL, "at most so many" },
+	OFFSET, SINCE, UNTIL, END };
 static const struct param p_audit[] = { LIMIT, BEFORE, END };
 static const struct param p_history[] = {
 	{ "limit", P_UINT, 1, 1000, 50, NULL, "at most so many" }, END };
@@ -169,14 +179,17 @@ static const struct route table[] = {
 	{ GET, "/api/config", VIEW, get_config, NULL, "Config", NULL, NULL,
 	    "The configuration, without secrets.", 0, 0 },
 
-	{ GET, "/api/agents", VIEW, get_nostr, NULL, "Any", NULL, NULL,
+	{ GET, "/api/stats", VIEW, get_stats, p_stats, "Stat", NULL, NULL,
+	    "Hashrate, shares and latency over time.", LIST, 0 },
+	{ GET, "/api/agents", VIEW, get_agents, NULL, "Agent", NULL, NULL,
 	    "Agents that were heard of.", LIST, 0 },
-	{ GET, "/api/agents/{agent_id}", VIEW, get_nostr, NULL, "Any", NULL,
-	    NULL, "One agent.", 0, 0 },
-	{ GET, "/api/agents/{agent_id}/history", VIEW, get_nostr, p_history,
-	    "Any", NULL, NULL, "What it told of itself, newest first.", 0, 0 },
-	{ GET, "/api/relays", VIEW, get_nostr, NULL, "Any", NULL, NULL,
-	    "Nostr relays.", LIST, 0 },
+	{ GET, "/api/agents/{agent_id}", VIEW, get_agent, NULL, "AgentLatest",
+	    NULL, NULL, "What an agent told last of itself.", 0, 0 },
+	{ GET, "/api/agents/{agent_id}/history", VIEW, get_history, p_history,
+	    "AgentHistory", NULL, NULL,
+	    "What it told of itself, newest first.", 0, 0 },
+	{ GET, "/api/relays", VIEW, get_relays, NULL, "Relay", NULL, NULL,
+	    "Nostr relays that shares are published to.", LIST, 0 },
 
 	{ GET, "/api/me", VIEW, get_me, NULL, "Me", NULL, NULL,
 	    "Who asks, and what that may do.", 0, 0 },
