@@ -30,9 +30,26 @@ static const struct schema list[] = {
 	    "stats:{ total_messages:i miner_to_pool:i pool_to_miner:i "
 	    "parse_errors:i } "
 	    "bytes:{ miner_to_pool:i pool_to_miner:i } gaps:i gap_bytes:i "
-	    "rtt_ms:{ miner:n? pool:n? } workers:[s] state:live|ended "
+	    "rtt_ms:{ miner:n? pool:n? } workers:[s] extranonce1:s? "
+	    "extranonce2_size:i? hashrate:n hashrates:any shares:Shares "
+	    "latency:Latency conformance:[Oddity] state:live|ended "
 	    "ended_at:t? close_reason:s? close_detail:s? listener:s? via:s? "
 	    "replay:b first_message_id:id? last_message_id:id?" },
+	{ "Shares",
+	    "total:i accepted:i rejected:i stale:i unanswered:i disputed:i "
+	    "blocks:i verdicts:any causes:any reject_rate:n stale_rate:n "
+	    "accepted_difficulty:n rejected_difficulty:n stale_difficulty:n "
+	    "best_difficulty:n? last_share:t?" },
+	{ "Latency",
+	    "count:i mean_us:i p50_us:i p90_us:i p99_us:i own_us:i "
+	    "tcp_miner_us:i tcp_pool_us:i pool_us:i" },
+	{ "Oddity",
+	    "code:s text:s count:i first_message_id:id? last_message_id:id?" },
+	{ "Stat",
+	    "ts:t? seconds:n by:all|worker|pool|user_agent name:s? other:b "
+	    "hashrate:n? hashrates:any mean_hashrate:n shares:Shares "
+	    "latency:Latency messages:{ miner_to_pool:i pool_to_miner:i } "
+	    "bytes:{ miner_to_pool:i pool_to_miner:i }" },
 	{ "Broadcast", "session_id:u broadcast_enabled:b" },
 	{ "RepeatCount", "session_id:u repeat_count:i" },
 	{ "AutoReplay", "session_id:u auto_replay_enabled:b" },
@@ -69,11 +86,13 @@ static const struct schema list[] = {
 	    "id:id name:s first_seen:t? last_share:t? last_share_id:id? "
 	    "shares:{ total:i valid:i stale:i duplicate:i low_difficulty:i "
 	    "other:i accepted:i rejected:i disputed:i blocks:i } "
+	    "hashrate:n hashrates:any reject_rate:n "
 	    "accepted_difficulty:n best_difficulty:n? live_sessions:i "
 	    "sessions:[u]" },
 	{ "Job",
 	    "id:id job_id:s pool:s? ts:t? message_id:id? "
 	    "first_message_id:id? last_message_id:id? fault:s? clean_jobs:b? "
+	    "fanout:{ sessions:i p50_us:i p99_us:i last_us:i } "
 	    "previous_block:s? version:s? nbits:s? network_target:s? "
 	    "network_difficulty:n? ntime:s? time:t? merkle_branches:[s] "
 	    "coinbase_fault:s? height:i? tag:s? outputs:[Output] "

@@ -106,7 +106,8 @@ object_stat(struct json_out *o, const struct stat_rec *s)
 		object_put_hashrates(o, s->hashrate);
 	} else {
 		json_knull(o, "hashrate");
-		json_knull(o, "hashrates");
+		json_kobject(o, "hashrates");
+		json_object_end(o);
 	}
 	json_kdouble(o, "mean_hashrate",
 	    roll_hashrate(s->roll.accepted_difficulty, s->seconds));

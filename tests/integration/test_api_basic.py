@@ -112,3 +112,24 @@ def test_a_head_that_two_could_read_differently(api, head):
     assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505")), answer
     assert answer.count(b"HTTP/1.1 ") == 1
     assert get(api, "/health").status_code == 200
+
+
+def test_statistics(api):
+    miner, pool = api.pair()
+    miner.sendall(b'{"id":1,"method":"mining.subscribe","params":["x/1"]}\n'
+                  b'{"id":2,"method":"mining.authorize","params":["w","x"]}\n')
+    rig.recv_exact(pool, 110)
+    hs.wait_for(lambda: get(api, "/api/stats").json(), "statistics")
+    [every] = get(api, "/api/stats").json()
+    assert every["messages"] == {"miner_to_pool": 2, "pool_to_miner": 0}
+    assert every["name"] is None and set(every["hashrates"]) == {
+        "1m", "10m", "1h", "24h"}
+    names = {x["name"] for x in get(
+        api, "/api/stats", params={"by": "worker"}).json()}
+    assert names == {"", "w"}
+    [one] = get(api, "/api/stats", params={
+        "by": "user_agent", "name": "x/1", "step": 60, "since": 0}).json()
+    assert one["by"] == "user_agent" and one["name"] == "x/1"
+    assert one["hashrates"] == {} and one["ts"].endswith(":00.000000Z")
+    assert get(api, "/api/stats", params={"step": 90}).status_code == 422
+    assert get(api, "/api/stats", params={"by": "moon"}).status_code == 422
