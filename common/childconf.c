@@ -297,3 +297,50 @@ api_listen_get(struct mcur *c, struct api_listen *l)
 	msg_get_str(c, l->name, sizeof(l->name));
 	l->loopback = msg_get_bool(c);
 }
+
+void
+nostr_conf_put(struct mbuf *b, const struct nostr_conf *n)
+{
+	msg_put_str(b, n->run);
+	msg_put_u8(b, n->formats);
+	msg_put_u8(b, n->trust_any);
+	msg_put_u8(b, n->miner_address);
+	msg_put_u32(b, n->kind_share);
+	msg_put_u32(b, n->kind_batch);
+	msg_put_u32(b, n->kind_telemetry);
+	msg_put_u32(b, n->rate_milli);
+	msg_put_u32(b, n->burst);
+	msg_put_u32(b, n->flush_ms);
+	msg_put_u32(b, n->answer_ms);
+	msg_put_u32(b, n->connect_ms);
+	msg_put_u32(b, n->retry_ms);
+	msg_put_u32(b, n->retry_max_ms);
+	msg_put_u32(b, n->pause_ms);
+	msg_put_u32(b, n->blocked_ms);
+	msg_put_u64(b, n->outbox_bytes);
+}
+
+void
+nostr_conf_get(struct mcur *c, struct nostr_conf *n)
+{
+	memset(n, 0, sizeof(*n));
+	msg_get_str(c, n->run, sizeof(n->run));
+	n->formats = msg_get_u8(c);
+	n->trust_any = msg_get_bool(c);
+	n->miner_address = msg_get_bool(c);
+	n->kind_share = msg_get_u32(c);
+	n->kind_batch = msg_get_u32(c);
+	n->kind_telemetry = msg_get_u32(c);
+	n->rate_milli = msg_get_u32(c);
+	n->burst = msg_get_u32(c);
+	n->flush_ms = msg_get_u32(c);
+	n->answer_ms = msg_get_u32(c);
+	n->connect_ms = msg_get_u32(c);
+	n->retry_ms = msg_get_u32(c);
+	n->retry_max_ms = msg_get_u32(c);
+	n->pause_ms = msg_get_u32(c);
+	n->blocked_ms = msg_get_u32(c);
+	n->outbox_bytes = msg_get_u64(c);
+	if (n->rate_milli == 0 || n->burst == 0 || n->run[0] == '\0')
+		c->bad = true;
+}

@@ -72,6 +72,22 @@ struct broadcast_conf {
 	char pattern[129];
 };
 
+/* CONF_NOSTR; fd is the outbox's directory. */
+#define NOSTR_FORMAT_BATCH  1u
+#define NOSTR_FORMAT_COMPAT 2u
+struct nostr_conf {
+	char run[65];
+	uint8_t formats; /* NOSTR_FORMAT_* */
+	bool trust_any;  /* show agents that nobody vouched for */
+	bool miner_address;
+	uint32_t kind_share, kind_batch, kind_telemetry;
+	uint32_t rate_milli; /* events in 1,000 s */
+	uint32_t burst;
+	uint32_t flush_ms, answer_ms, connect_ms, retry_ms, retry_max_ms;
+	uint32_t pause_ms, blocked_ms;
+	uint64_t outbox_bytes;
+};
+
 #define CONTROL_REFUSED 16
 #define CONTROL_MINERS  8
 #define CONTROL_URL     80
@@ -150,6 +166,8 @@ void net_conf_put(struct mbuf *, const struct net_conf *);
 void net_conf_get(struct mcur *, struct net_conf *);
 void capture_conf_put(struct mbuf *, const struct capture_conf *);
 void capture_conf_get(struct mcur *, struct capture_conf *);
+void nostr_conf_put(struct mbuf *, const struct nostr_conf *);
+void nostr_conf_get(struct mcur *, struct nostr_conf *);
 void broadcast_conf_put(struct mbuf *, const struct broadcast_conf *);
 void broadcast_conf_get(struct mcur *, struct broadcast_conf *);
 

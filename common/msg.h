@@ -98,6 +98,7 @@ enum role {
 	X(CONF_REPLAY,   R_SUP,       R_REPLAY,  MSG_KIB(1),     0) \
 	X(CONF_AUTH,     R_SUP,       R_AUTH,    MSG_KIB(1),     1) \
 	X(CONF_NOSTR,    R_SUP,       R_NOSTR,   MSG_KIB(4),     1) \
+	X(CONF_NOSTR_CA, R_SUP,       R_NOSTR,   0,              1) \
 	X(CONF_NOSTR_RELAY, R_SUP,    R_NOSTR,   512,            0) \
 	X(CONF_NOSTR_TRUST, R_SUP,    R_NOSTR,   32,             0) \
 	X(CONF_SIGNER,   R_SUP,       R_SIGNER,  64,             1) \

@@ -29,7 +29,7 @@ struct segment {
 };
 
 struct outbox {
-	char dir[1024];
+	int dir; /* not ours */
 	uint64_t max_bytes, bytes;
 	TAILQ_HEAD(segments, segment) segments;
 	struct seqs seqs;
@@ -70,10 +70,9 @@ checksum(uint8_t type, const uint8_t *p, size_t len)
 }
 
 static void
-path_of(const struct outbox *b, uint64_t first, char out[1100])
+name_of(uint64_t first, char out[24])
 {
-	snprintf(out, 1100, "%s/%016llx.log", b->dir,
-	    (unsigned long long)first);
+	snprintf(out, 24, "%016llx.log", (unsigned long long)first);
 }
 
 /* Reads the record at the offset; its whole length, 0 at the end, -1. */
@@ -189,13 +188,13 @@ static struct segment *
 segment_open(struct outbox *b, uint64_t first, bool make)
 {
 	struct segment *s = calloc(1, sizeof(*s));
-	char path[1100];
+	char name[24];
 
 	if (s == NULL)
 		return NULL;
-	path_of(b, first, path);
+	name_of(first, name);
 	s->first = first;
-	s->fd = open(path,
+	s->fd = openat(b->dir, name,
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0), 0600);
 	if (s->fd == -1) {
 		free(s);
@@ -216,10 +215,10 @@ segment_close(struct outbox *b, struct segment *s)
 static void
 segment_remove(struct outbox *b, struct segment *s)
 {
-	char path[1100];
+	char name[24];
 
-	path_of(b, s->first, path);
-	unlink(path);
+	name_of(s->first, name);
+	unlinkat(b->dir, name, 0);
 	segment_close(b, s);
 }
 
@@ -280,7 +279,7 @@ recover(struct outbox *b)
 {
 	struct dirent **names;
 	struct segment *s, *last;
-	int i, n = scandir(b->dir, &names, is_segment, alphasort);
+	int i, n = scandirat(b->dir, ".", &names, is_segment, alphasort);
 
 	if (n == -1)
 		return -1;
@@ -305,7 +304,7 @@ recover(struct outbox *b)
 }
 
 struct outbox *
-outbox_open(const char *dir, uint64_t max_bytes, const struct outbox_ops *ops,
+outbox_open(int dir, uint64_t max_bytes, const struct outbox_ops *ops,
     void *arg, char *err, size_t errlen)
 {
 	struct outbox *b = calloc(1, sizeof(*b));
@@ -319,7 +318,7 @@ outbox_open(const char *dir, uint64_t max_bytes, const struct outbox_ops *ops,
 		return NULL;
 	}
 	TAILQ_INIT(&b->segments);
-	snprintf(b->dir, sizeof(b->dir), "%s", dir);
+	b->dir = dir;
 	b->max_bytes = max_bytes;
 	b->ops = ops;
 	b->arg = arg;

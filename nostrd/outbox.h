@@ -46,8 +46,9 @@ struct outbox_ops {
 	void (*dropped)(void *arg, uint64_t n);
 };
 
-/* dir is made when it is not there.  NULL with the reason. */
-struct outbox *outbox_open(const char *dir, uint64_t max_bytes,
+/* dir is the directory, open, and stays the caller's.  NULL with the
+ * reason. */
+struct outbox *outbox_open(int dir, uint64_t max_bytes,
     const struct outbox_ops *, void *arg, char *err, size_t errlen);
 void outbox_close(struct outbox *);
 void outbox_bound(struct outbox *, uint64_t max_bytes);

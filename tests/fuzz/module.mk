@@ -12,7 +12,7 @@ fuzz_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c) \
 define fuzz_target
 FUZZ += $(1)
 $(1)_SRCS += tests/fuzz/$(1).c
-$(1)_LIBS += -levent_core -lseccomp -lsqlite3 -lyajl -lsecp256k1 -lcrypto
+$(1)_LIBS += -levent_core -lseccomp -lsqlite3 -lyajl -lwebsockets -lsecp256k1 -lssl -lcrypto
 $(1)_replay_SRCS := $$($(1)_SRCS) tests/fuzz/replay.c
 $(1)_replay_LIBS := $$($(1)_LIBS)
 $$(eval $$(call program,$(1)_replay,fuzz/$(1)))

@@ -20,6 +20,7 @@
 #include "nostrd/outbox.h"
 
 static char dir[64];
+static int box_dir = -1;
 static uint64_t wanted, lost;
 static struct outbox *box;
 
@@ -43,7 +44,7 @@ reopen(uint64_t max)
 	char err[200];
 
 	outbox_close(box);
-	box = outbox_open(dir, max, &ops, NULL, err, sizeof(err));
+	box = outbox_open(box_dir, max, &ops, NULL, err, sizeof(err));
 	assert_non_null(box);
 }
 
@@ -52,6 +53,8 @@ begin(void **state)
 {
 	snprintf(dir, sizeof(dir), "/tmp/hs-outbox-XXXXXX");
 	assert_non_null(mkdtemp(dir));
+	box_dir = open(dir, O_RDONLY | O_DIRECTORY);
+	assert_true(box_dir != -1);
 	wanted = 1;
 	lost = 0;
 	reopen(1u << 30);
@@ -92,6 +95,7 @@ end(void **state)
 	outbox_close(box);
 	box = NULL;
 	each_file(remove_file);
+	close(box_dir);
 	return rmdir(dir);
 }
 
