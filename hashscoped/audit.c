@@ -21,8 +21,8 @@
  * A directory below the state directory, which belongs to captured: so by
  * its own descriptor, never a link, and one of somebody else's is refused.
  */
-static int
-own_place(struct supervisor *sup, const char *name, const struct child *c)
+int
+place_own(struct supervisor *sup, const char *name, const struct child *c)
 {
 	uid_t uid = c != NULL ? c->uid : 0;
 	gid_t gid = c != NULL ? c->gid : 0;
@@ -76,12 +76,12 @@ audit_places(struct supervisor *sup)
 {
 	const struct child *auth = child_by_role(sup, ROLE_AUTH);
 
-	sup->auth_fd = own_place(sup, "auth", auth);
+	sup->auth_fd = place_own(sup, "auth", auth);
 	if (sup->auth_fd == -1)
 		log_warn("%s/auth: nobody can log in", sup->conf->state_dir);
 	else if (sup->is_root)
 		own_files(sup, auth);
-	sup->audit_fd = own_place(sup, "audit", NULL);
+	sup->audit_fd = place_own(sup, "audit", NULL);
 	if (sup->audit_fd == -1)
 		log_warn("%s/audit: nothing can be done by anybody",
 		    sup->conf->state_dir);

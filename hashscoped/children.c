@@ -39,6 +39,9 @@ static const struct {
 	{ ROLE_CONTROL, "control", NULL, "hashscope" },
 	{ ROLE_API, "apid", "apid", "hashscope-api" },
 	{ ROLE_REPLAY, "replay", "replay", "hashscope-replay" },
+	{ ROLE_NOSTR_RESOLVER, "nostr-resolver", NULL, "hashscope-resolve" },
+	{ ROLE_SIGNER, "signer", "nostrd", "hashscope-sign" },
+	{ ROLE_NOSTR, "nostrd", "nostrd", "hashscope-nostr" },
 };
 
 /* Who is introduced to whom, as soon as both are ready. */
@@ -62,6 +65,12 @@ static const struct {
 	{ ROLE_API, ROLE_QUERY_SEARCH },
 	{ ROLE_REPLAY, ROLE_CAPTURE },
 	{ ROLE_REPLAY, ROLE_QUERY_PAGE },
+	{ ROLE_NOSTR, ROLE_NOSTR_RESOLVER },
+	{ ROLE_NOSTR, ROLE_SIGNER },
+	{ ROLE_NOSTR, ROLE_CAPTURE },
+	{ ROLE_NOSTR, ROLE_QUERY_PAGE },
+	{ ROLE_NOSTR, ROLE_CONTROL },
+	{ ROLE_NOSTR, ROLE_API },
 };
 
 static void child_start(struct child *);
@@ -434,6 +443,20 @@ children_init(struct supervisor *sup)
 	return 0;
 }
 
+/* Without copies of messages there is nothing to store, ask or publish. */
+static bool
+is_wanted(const struct supervisor *sup, enum role role)
+{
+	bool nostr = role == ROLE_NOSTR || role == ROLE_SIGNER ||
+	    role == ROLE_NOSTR_RESOLVER;
+
+	if (nostr && !sup->conf->nostr.enabled)
+		return false;
+	return !sup->conf->capture.off ||
+	    (!nostr && role != ROLE_CAPTURE && role != ROLE_QUERY_PAGE &&
+		role != ROLE_QUERY_SEARCH && role != ROLE_REPLAY);
+}
+
 void
 children_start(struct supervisor *sup)
 {
@@ -443,10 +466,7 @@ children_start(struct supervisor *sup)
 		c->timer = evtimer_new(sup->base, on_start_timer, c);
 		if (c->timer == NULL)
 			fatal("timer");
-		if (sup->conf->capture.off &&
-		    (c->role == ROLE_CAPTURE || c->role == ROLE_QUERY_PAGE ||
-			c->role == ROLE_QUERY_SEARCH ||
-			c->role == ROLE_REPLAY)) {
+		if (!is_wanted(sup, c->role)) {
 			c->state = CHILD_STOPPED;
 			continue;
 		}
@@ -518,9 +538,10 @@ children_reap(struct supervisor *sup)
 
 /* --- the end of all, in order: who feeds others goes first --- */
 
-static const enum role stop_order[] = { ROLE_REPLAY, ROLE_RELAY, ROLE_CAPTURE,
-	ROLE_RESOLVER, ROLE_API, ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH,
-	ROLE_CONTROL, ROLE_AUTH, ROLE_PASSWORD };
+static const enum role stop_order[] = { ROLE_REPLAY, ROLE_NOSTR, ROLE_SIGNER,
+	ROLE_NOSTR_RESOLVER, ROLE_RELAY, ROLE_CAPTURE, ROLE_RESOLVER, ROLE_API,
+	ROLE_QUERY_PAGE, ROLE_QUERY_SEARCH, ROLE_CONTROL, ROLE_AUTH,
+	ROLE_PASSWORD };
 
 static void
 next_to_stop(struct supervisor *sup)

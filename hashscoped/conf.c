@@ -82,7 +82,17 @@ conf_default(void)
 	c->audit.size = 8 * 1024 * 1024;
 	c->audit.files = 8;
 	c->nostr.kind_share = 30080;
+	c->nostr.kind_batch = 20780;
 	c->nostr.kind_telemetry = 30079;
+	c->nostr.rate = 2;
+	c->nostr.burst = 10;
+	c->nostr.flush = 1000;
+	c->nostr.outbox = 64 * 1024 * 1024;
+	c->nostr.answer = c->nostr.connect = 10 * 1000;
+	c->nostr.retry = 1000;
+	c->nostr.retry_max = 60 * 1000;
+	c->nostr.pause = 5000;
+	c->nostr.refused = 600 * 1000;
 	snprintf(c->replay.password, sizeof(c->replay.password), "x");
 	c->replay.rate = 100;
 	c->replay.answer = 10 * 1000;

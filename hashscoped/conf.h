@@ -159,7 +159,8 @@ struct conf_watch {
 
 enum conf_nostr_format {
 	CONF_NOSTR_BATCH,
-	CONF_NOSTR_SINGLE
+	CONF_NOSTR_COMPAT,
+	CONF_NOSTR_BOTH
 };
 
 /* Workers whose name it matches; the first that does counts. */
@@ -178,7 +179,17 @@ struct conf_nostr {
 	size_t npatterns;
 	struct conf_pattern patterns[CONF_MAX_PATTERNS];
 	uint64_t kind_share;
+	uint64_t kind_batch;
 	uint64_t kind_telemetry;
+	int trust_any;     /* agents that nobody vouched for are shown */
+	int miner_address; /* published too */
+	uint64_t rate;     /* events a second, to each relay */
+	uint64_t burst;
+	uint64_t flush;  /* ms, how long shares are collected */
+	uint64_t outbox; /* bytes on disk */
+	uint64_t answer, connect, retry, retry_max, pause, refused; /* ms */
+	char ca[CONF_NAME_LEN];  /* "": the system's */
+	char key[CONF_NAME_LEN]; /* "": nostr.key in the state directory */
 	size_t ntrust;
 	char trust[CONF_MAX_NAMES][CONF_NAME_LEN]; /* npub or hex */
 	char secret[CONF_NAME_LEN]; /* NOSTR_SK: never printed, by anything */

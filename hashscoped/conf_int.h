@@ -132,7 +132,7 @@ struct conf_key {
 	uint64_t max;     /* lists: how many */
 	uint64_t step;    /* numbers: only multiples of it; 0: any */
 	size_t count_off; /* lists: of the size_t that counts */
-	const char *choices[3];
+	const char *choices[4];
 	conf_norm *norm;
 	unsigned int flags;
 };

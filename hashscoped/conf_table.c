@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/nostr_name.h"
 #include "hashscoped/conf_int.h"
 
 #define AT(field)   offsetof(struct config, field)
@@ -146,6 +147,22 @@ norm_relay(const char *in, char out[CONF_NAME_LEN], struct conf_why *why)
 	return 0;
 }
 
+/* Of an agent: npub1..., or 64 digits of hex. */
+static int
+norm_key(const char *in, char out[CONF_NAME_LEN], struct conf_why *why)
+{
+	char q[CONF_QUOTE_LEN];
+	uint8_t key[32];
+
+	if (norm_word(in, out, why) == -1)
+		return -1;
+	if (nostr_public_parse(in, key) == 0)
+		return 0;
+	conf_quote(in, q);
+	return conf_say(why,
+	    "bad key %s: an npub or 64 digits of hex was expected", q);
+}
+
 #define STRING(w, field, n)                                         \
 	{                                                           \
 		.word = (w), .kind = KIND_STRING, .off = AT(field), \
@@ -278,7 +295,10 @@ static const struct conf_key nostr_keys[] = {
 	CHOICE("enabled", NULL, nostr.enabled, "no", "yes"),
 	LIST("relay", nostr.relays, nostr.nrelays, norm_relay, CONF_MAX_RELAYS),
 	STRING("run", nostr.run, norm_label),
-	CHOICE("format", NULL, nostr.format, "batch", "single"),
+	{ .word = "format",
+	    .kind = KIND_CHOICE,
+	    .off = AT(nostr.format),
+	    .choices = { "batch", "compat", "both", NULL } },
 	CHOICE("broadcast", "default", nostr.broadcast, "off", "on"),
 	{ .word = "kind",
 	    .sub = "share",
@@ -286,11 +306,30 @@ static const struct conf_key nostr_keys[] = {
 	    .off = AT(nostr.kind_share),
 	    .max = 65535 },
 	{ .word = "kind",
+	    .sub = "batch",
+	    .kind = KIND_NUMBER,
+	    .off = AT(nostr.kind_batch),
+	    .max = 65535 },
+	{ .word = "kind",
 	    .sub = "telemetry",
 	    .kind = KIND_NUMBER,
 	    .off = AT(nostr.kind_telemetry),
 	    .max = 65535 },
-	LIST("trust", nostr.trust, nostr.ntrust, norm_word, CONF_MAX_NAMES),
+	LIST("trust", nostr.trust, nostr.ntrust, norm_key, CONF_MAX_NAMES),
+	CHOICE("telemetry", "trust", nostr.trust_any, "listed", "any"),
+	CHOICE("miner", "address", nostr.miner_address, "no", "yes"),
+	NUMBER("rate", KIND_RATE, nostr.rate, 1, 10000),
+	COUNT("burst", nostr.burst, 1, 10000),
+	DURATION("flush", nostr.flush, 10, 15 * SECOND),
+	SIZE("outbox", nostr.outbox, MIB, 64 * GIB),
+	DURATION("answer", nostr.answer, 10, HOUR),
+	DURATION("connect", nostr.connect, 10, HOUR),
+	DURATION("retry", nostr.retry, 10, HOUR),
+	DURATION("retry-max", nostr.retry_max, 10, HOUR),
+	DURATION("pause", nostr.pause, 10, HOUR),
+	DURATION("refused", nostr.refused, 10, DAY),
+	STRING("ca", nostr.ca, norm_text),
+	STRING("key", nostr.key, norm_text),
 };
 
 static const struct conf_key replay_keys[] = {
@@ -415,6 +454,9 @@ set_choice(int *value, const struct conf_key *k, const char *text,
 		}
 	}
 	conf_quote(text, q);
+	if (k->choices[2] != NULL)
+		return conf_say(why, "bad value %s: %s, %s or %s was expected",
+		    q, k->choices[0], k->choices[1], k->choices[2]);
 	return conf_say(why, "bad value %s: %s or %s was expected", q,
 	    k->choices[0], k->choices[1]);
 }

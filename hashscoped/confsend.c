@@ -293,6 +293,10 @@ conf_send(struct supervisor *sup, struct child *c, const struct config *conf,
 		r = console_send(sup, c, conf);
 	else if (r == 0 && c->role == ROLE_REPLAY)
 		r = send_replay(c, conf, &body);
+	else if (r == 0 && c->role == ROLE_NOSTR)
+		r = nostr_send(sup, c, conf, &body);
+	else if (r == 0 && c->role == ROLE_SIGNER)
+		r = nostr_send_signer(sup, c, conf, &body);
 	else if (r == 0 && c->role == ROLE_AUTH)
 		r = send_auth(sup, c, conf, &body);
 	else if (r == 0 &&

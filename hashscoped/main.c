@@ -14,8 +14,9 @@
 int
 main(int argc, char *argv[], char *envp[])
 {
-	struct proc_role roles[5] = { *control_role(), *resolver_role(),
-		*auth_role(), *password_role(), { .name = NULL } };
+	struct proc_role roles[6] = { *control_role(), *resolver_role(),
+		*nostr_resolver_role(), *auth_role(), *password_role(),
+		{ .name = NULL } };
 
 	if (argc == 2 && strcmp(argv[1], "-R") == 0)
 		return proc_main(argc, argv, roles);

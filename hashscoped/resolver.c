@@ -158,23 +158,29 @@ peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
 	    &client_ops, r);
 }
 
-static const struct proc_role role = {
-	.role = ROLE_RESOLVER,
-	.name = "resolver",
-	.keeps_files = true,
-	.create = resolver_new,
-	.conf_begin = conf_begin,
-	.conf_prepare = conf_prepare,
-	.conf_commit = conf_commit,
-	.start = start,
-	.sandbox = sandbox,
-	.peer = peer,
+#define RESOLVER(which, title)                                            \
+	{                                                                 \
+		.role = (which), .name = (title), .keeps_files = true,    \
+		.create = resolver_new, .conf_begin = conf_begin,         \
+		.conf_prepare = conf_prepare, .conf_commit = conf_commit, \
+		.start = start, .sandbox = sandbox, .peer = peer,         \
+	}
+
+static const struct proc_role roles[] = {
+	RESOLVER(ROLE_RESOLVER, "resolver"),
+	RESOLVER(ROLE_NOSTR_RESOLVER, "nostr-resolver"),
 };
 
 const struct proc_role *
 resolver_role(void)
 {
-	return &role;
+	return &roles[0];
+}
+
+const struct proc_role *
+nostr_resolver_role(void)
+{
+	return &roles[1];
 }
 
 void *

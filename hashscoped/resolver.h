@@ -7,6 +7,8 @@
 #include "common/proc.h"
 
 const struct proc_role *resolver_role(void);
+/* The same for nostrd. */
+const struct proc_role *nostr_resolver_role(void);
 void *resolver_new(void); /* NULL without memory */
 
 #endif

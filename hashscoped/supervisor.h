@@ -12,6 +12,7 @@
  *	requests.c	what the control role asks for
  *	acts.c		what auth has passed on to be done
  *	audit.c		the files of the audit log
+ *	nostr.c		what nostrd and its signer are handed
  *	replay.c	pool connections for the replay role
  *	logger.c	the only writer of logs
  *	notify.c	systemd
@@ -61,7 +62,7 @@ struct child {
 	bool conf_pending; /* a reload waits for its PREPARED, or its DONE */
 };
 
-#define CHILDREN 10
+#define CHILDREN 13
 
 /* A listening socket; kept here so that the port answers while relayd is
  * started anew. */
@@ -86,6 +87,8 @@ struct supervisor {
 	int auth_fd;  /* auth's directory; -1: there is none */
 	int audit_fd; /* that of the audit log, our own */
 	int run_lock, state_lock;
+	char
+	    run_id[65]; /* of Nostr, when none is configured; "" not made yet */
 	char libexec[512];
 	char self[512];
 	char empty_dir[300]; /* the children's root, when we are root */
@@ -156,6 +159,15 @@ void places_uids(struct supervisor *);
 bool place_is_ours(const struct supervisor *, const struct child *, uid_t);
 bool group_id(const char *name, gid_t *);
 
+/* --- nostr.c --- */
+/* The key, when it is not ready yet, and what may be signed with it. */
+int nostr_send_signer(struct supervisor *, struct child *,
+    const struct config *, struct mbuf *);
+int nostr_send(struct supervisor *, struct child *, const struct config *,
+    struct mbuf *);
+/* As configured, or the one that was made here. */
+const char *nostr_run(struct supervisor *, const struct config *);
+
 /* --- reload.c --- */
 /* requester: the id to answer to, 0 for SIGHUP. */
 void reload_begin(struct supervisor *, uint32_t requester);
@@ -186,6 +198,8 @@ void acts_on_login_code(struct ipc *, struct msg_in *, void *);
 
 /* --- audit.c --- */
 /* Its directory, and auth's; what is wrong is said. */
+/* A directory of that child below the state directory, open; -1. */
+int place_own(struct supervisor *, const char *name, const struct child *);
 void audit_places(struct supervisor *);
 /* Hands the files over to auth. */
 void audit_send(struct supervisor *, struct child *);

@@ -400,7 +400,7 @@ input_capture(struct input *in, int fd)
 	if (in->capture == NULL)
 		return;
 	mbuf_reset(&in->body);
-	msg_put_u64(&in->body, FEED_MARKS);
+	msg_put_u32(&in->body, FEED_MARKS);
 	if (ipc_send(in->capture, MSG_FEED_SUBSCRIBE, 0, -1, &in->body) == -1)
 		log_warn("FEED_SUBSCRIBE");
 }

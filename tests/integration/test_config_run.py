@@ -24,7 +24,7 @@ capture { messages 1000000  per-session 100000  age 30d  size 2G }
 console { listen on 127.0.0.1 port 8000 }
 watch { payout "bc1q…"  silent 10m  rejects 5% }
 nostr { relay "wss://relay.example"  run "north-1"  format batch
-	broadcast default off  trust "npub1abc" }
+	broadcast default off  trust "npub10elfcs4fr0l0r8af98jlmgdh9c8tcxjvz9qkw038js35mp4dma8qzvjptg" }
 replay { worker "test.1"  password "hush"  rate 100/s }
 timers { keepalive 5s 5s 3  idle 1h  half-close 90s }
 limits { sessions 0  per-address 50  session-buffer 1M }

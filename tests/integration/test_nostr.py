@@ -1,0 +1,379 @@
+"""Shares go out to relays, whatever relays do."""
+import json
+import os
+import signal
+
+import pytest
+
+import hs
+import nostr
+import rig
+
+RUN = "test-run"
+
+
+QUICK = {"flush": "50ms", "rate": "1000/s", "burst": "1000",
+         "retry": "20ms", "retry-max": "100ms", "answer": "2s",
+         "connect": "2s", "pause": "100ms", "broadcast default": "on"}
+
+
+def settings(*urls, **more):
+    """A nostr block with everything quick, but for what is said."""
+    words = {**QUICK, **{k.replace("_", "-"): v for k, v in more.items()}}
+    return (f'nostr {{ run "{RUN}"' + "".join(
+        f' relay "{u}"' for u in urls) + "".join(
+        f" {k} {v}" for k, v in words.items()) + " }\n")
+
+
+@pytest.fixture
+def relay(closing):
+    """relay(answer=None, ...): a nostr.Relay."""
+    return lambda *a, **kw: closing(nostr.Relay(*a, **kw))
+
+
+class Miner:
+    """A session that submits; what it sent is in .sent."""
+
+    def __init__(self, scope, worker="w.1"):
+        self.sock, self.pool = scope.pair()
+        self.worker = worker
+        self.sent = []
+        self.say("mining.subscribe", ["test/1"])
+        self.say("mining.authorize", [worker, "x"])
+
+    def say(self, method, params):
+        """A request of it reaches the pool."""
+        line = json.dumps({"id": len(self.sent), "method": method,
+                           "params": params}).encode() + b"\n"
+        rig.send_and_expect(self.sock, self.pool, line)
+
+    def submit(self, n=1):
+        """Submits n shares."""
+        for _ in range(n):
+            k = len(self.sent)
+            params = [self.worker, f"{k // 10:x}", f"{k:08x}", "5f5e1000",
+                      f"{k * 7919:08x}"]
+            self.sent.append(params)
+            self.say("mining.submit", params)
+
+    def close(self):
+        """Ends it."""
+        self.sock.close()
+        self.pool.close()
+
+
+def arrived(relay, miners):
+    """Have all shares of these come, as they were?"""
+    got = {json.dumps(p) for p in relay.shares().values()}
+    return all(json.dumps(p) in got for m in miners for p in m.sent)
+
+
+def check(relay, miners):
+    """Every event is good, every share came, seq has no gaps."""
+    assert all(nostr.is_good(e) for e in relay.events)
+    got = relay.shares()
+    assert sorted(map(json.dumps, got.values())) == sorted(
+        json.dumps(p) for m in miners for p in m.sent)
+    for session in {s for s, _ in got}:
+        seqs = sorted(n for s, n in got if s == session)
+        assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_batches(scope, relay, closing):
+    """Many shares in few events; with the tags that relays index."""
+    r = relay()
+    sc = scope(settings(r.url, flush="300ms"))
+    miners = [closing(Miner(sc, f"w.{i}")) for i in range(3)]
+    for m in miners:
+        m.submit(50)
+    hs.wait_for(lambda: arrived(r, miners), "shares")
+    check(r, miners)
+    assert len(r.events) < 50
+    e = r.events[0]
+    assert e["kind"] == 20780
+    assert nostr.tag(e, "t") == ["hashscope", f"hashscope:{RUN}"]
+    assert nostr.tag(e, "d") == [RUN]
+    # Nobody learns a miner's address.
+    assert not any("127.0.0.1" in e["content"].split('"sessions"')[1]
+                   .split("]")[0] for e in r.events)
+
+
+def test_single_events(scope, relay, closing):
+    """The original's event for each share, which relays keep apart."""
+    r = relay()
+    sc = scope(settings(r.url, format="compat"))
+    m = closing(Miner(sc))
+    m.submit(30)
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+    assert len(r.events) == 30 == len(r.stored)
+    for e in r.events:
+        c = json.loads(e["content"])
+        assert e["kind"] == 30080 and nostr.tag(e, "schema") == [c["schema"]]
+        assert nostr.tag(e, "d") == [
+            f"{RUN}:{c['context']['session_id']}:{c['seq']}"]
+        assert int(nostr.tag(e, "expiration")[0]) == e["created_at"] + 600
+        assert c["pool"] == {"host": "127.0.0.1", "port": sc.pool.port}
+        assert c["stratum"]["method"] == "mining.submit"
+        assert c["context"]["miner_peer"] == "" and c["run_id"] == RUN
+        assert c["repeat_count"] == 1
+
+
+def test_quiet(scope, relay, closing):
+    """Nothing of a worker whose broadcast is off."""
+    r = relay()
+    sc = scope(settings(r.url, **{
+        "broadcast default": 'off broadcast worker "loud*" on'}))
+    quiet, loud = closing(Miner(sc, "quiet.1")), closing(Miner(sc, "loud.1"))
+    quiet.submit(20)
+    loud.submit(20)
+    hs.wait_for(lambda: arrived(r, [loud]), "shares")
+    check(r, [loud])
+
+
+def limited_once(word):
+    """A relay that complains of every other event, the first time."""
+    seen = set()
+
+    def answer(_, e):
+        if e["id"] in seen or len(seen) % 2:
+            seen.add(e["id"])
+            return [["OK", e["id"], True, ""]]
+        seen.add(e["id"])
+        if word == "notice":
+            return [["NOTICE", "rate limit exceeded, slow down"]]
+        return [["OK", e["id"], False, f"{word}: wait"]]
+    return answer
+
+
+@pytest.mark.parametrize("word", ["rate-limited", "error", "notice"])
+def test_complaints(scope, relay, closing, word):
+    """What is refused for now comes again, under the same id."""
+    r = relay(limited_once(word))
+    sc = scope(settings(r.url, answer="300ms"))
+    m = closing(Miner(sc))
+    for _ in range(5):
+        n = len(r.events)
+        m.submit(3)
+        hs.wait_for(lambda n=n: len(r.events) > n, "an event")
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+    ids = [e["id"] for e in r.events]
+    assert len(set(ids)) < len(ids)
+
+
+def test_auth(scope, relay, closing):
+    """A relay that wants to know who we are: at once, and on demand."""
+    def answer(r, e):
+        if not r.auths:
+            return [["OK", e["id"], False, "auth-required: who?"],
+                    ["AUTH", "on-demand"]]
+        return [["OK", e["id"], True, ""]]
+
+    demand, greets = relay(answer), relay(answer)
+    greets.greeting = [["AUTH", "at-once"]]
+    sc = scope(settings(demand.url, greets.url))
+    m = closing(Miner(sc))
+    hs.wait_for(lambda: greets.auths, "AUTH")
+    m.submit(5)
+    for r, challenge in ((demand, "on-demand"), (greets, "at-once")):
+        hs.wait_for(lambda r=r: arrived(r, [m]), "shares")
+        check(r, [m])
+        a = r.auths[0]
+        assert nostr.is_good(a) and a["kind"] == 22242
+        assert nostr.tag(a, "challenge") == [challenge]
+        assert nostr.tag(a, "relay") == [r.url]
+    assert all(e["pubkey"] == demand.auths[0]["pubkey"]
+               for e in demand.events)
+
+
+def test_too_large(scope, relay, closing):
+    """Batches that are too large come again as smaller ones."""
+    def answer(_, e):
+        rows = len(json.loads(e["content"]).get("rows", ()))
+        if rows > 3:
+            return [["OK", e["id"], False, "invalid: event too large"]]
+        return [["OK", e["id"], True, ""]]
+
+    r = relay(answer)
+    sc = scope(settings(r.url, flush="500ms"))
+    m = closing(Miner(sc))
+    m.submit(40)
+    hs.wait_for(lambda: {json.dumps(p) for e in r.events
+                         if len(nostr.shares(e)) <= 3
+                         for p in nostr.shares(e).values()} ==
+                {json.dumps(p) for p in m.sent}, "small batches")
+    assert any(len(nostr.shares(e)) > 3 for e in r.events)
+
+
+def test_cut(scope, relay, closing):
+    """A relay that ends the connection whenever it is sent something new."""
+    seen = set()
+
+    def answer(_, e):
+        if e["id"] in seen:
+            return [["OK", e["id"], True, ""]]
+        seen.add(e["id"])
+        raise ConnectionAbortedError
+
+    r = relay(answer)
+    sc = scope(settings(r.url))
+    m = closing(Miner(sc))
+    for _ in range(5):
+        n = len(r.events)
+        m.submit(4)
+        hs.wait_for(lambda n=n: len(r.events) > n, "an event")
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+    assert r.connections > 2
+
+
+def test_poison(scope, relay, closing):
+    """An event that always ends the connection is not sent for ever, and
+    what is around it arrives."""
+    def answer(_, e):
+        if any(p[4] == f"{7919:08x}" for p in nostr.shares(e).values()):
+            raise ConnectionAbortedError
+        return [["OK", e["id"], True, ""]]
+
+    r = relay(answer)
+    sc = scope(settings(r.url, flush="300ms"))
+    m = closing(Miner(sc))
+    m.submit(8)
+
+    def told():
+        good = {k for e in r.events if not any(
+            p[4] == f"{7919:08x}" for p in nostr.shares(e).values())
+            for k in nostr.shares(e)}
+        lost = set().union(*(nostr.gaps(e) for e in r.events))
+        return len(good) == 7 and {n for _, n in lost} == {2}
+    hs.wait_for(told, "seven shares and word of the eighth")
+
+
+def test_garbage(scope, relay, closing):
+    """Whatever it says, what is to be published is."""
+    r = relay()
+    sc = scope(settings(r.url))
+    m = closing(Miner(sc))
+    hs.wait_for(lambda: r.connections, "a connection")
+    for text in ("", "{", "null", "[]", '["OK"]', '["OK","00",true,""]',
+                 '["EVENT","x",{"id":5}]', '["NOTICE",{}]', "[" * 5000,
+                 '["EVENT","hashscope",' + json.dumps(
+                     nostr.Key().event(30079, "x" * 200000)) + "]",
+                 '["CLOSED","hashscope","error: x"]', '["WHAT",1]'):
+        r.say(text)
+    m.submit(5)
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+
+
+def test_silent(scope, relay, closing):
+    """One that takes the connection and says nothing does not hold up
+    another; one that comes late gets everything."""
+    silent = rig.Pool()
+    closing(silent)
+    good, late = relay(), relay()
+    late.stop()
+    sc = scope(settings(f"ws://127.0.0.1:{silent.port}", good.url, late.url,
+                        connect="300ms"))
+    m = closing(Miner(sc))
+    m.submit(10)
+    hs.wait_for(lambda: arrived(good, [m]), "shares")
+    sc.hsd.wait_log(r"relay ws://127.0.0.1:%d: it does not answer"
+                    % silent.port)
+    late.start()
+    hs.wait_for(lambda: arrived(late, [m]), "shares")
+    for r in (good, late):
+        check(r, [m])
+
+
+def test_no_ok(scope, relay, closing):
+    """No answers at all: the same id again, then another connection."""
+    deaf = [True]
+    r = relay(lambda _, e: None if deaf[0] else [["OK", e["id"], True, ""]])
+    sc = scope(settings(r.url, answer="200ms"))
+    m = closing(Miner(sc))
+    m.submit(3)
+    hs.wait_for(lambda: r.connections >= 2 and len(r.events) >= 3, "repeats")
+    deaf[0] = False
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+
+
+@pytest.mark.parametrize("victim", [
+    "nostrd", "signer", "captured", "query-page", "all"])
+def test_kill(scope, relay, closing, victim):
+    """kill -9 in the middle: no share is lost, none has two numbers."""
+    r = relay()
+    sc = scope(settings(r.url))
+    m = closing(Miner(sc))
+    names = ["nostrd", "signer", "captured", "query-page"]
+    for _ in range(6):
+        m.submit(10)
+        for name in names if victim == "all" else [victim]:
+            pid = hs.wait_for(lambda n=name: sc.pid(n), name)
+            os.kill(pid, signal.SIGKILL)
+            hs.wait_for(lambda n=name, p=pid: sc.pid(n) != p, "its end")
+        sc.wait_processes()
+    m.submit(1)
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+    # The same share is the same number wherever it was sent again.
+    for e in r.events:
+        for k, p in nostr.shares(e).items():
+            assert r.shares()[k] == p
+
+
+def test_restart(scope, relay, closing):
+    """A relay that is away until we were started anew: nothing is lost."""
+    r = relay()
+    r.stop()
+    sc = scope(settings(r.url))
+    m = closing(Miner(sc))
+    m.submit(25)
+    sc.settle()
+    r.start()
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    check(r, [m])
+
+
+def test_bound(scope, relay, closing):
+    """The outbox is bounded; what had to go is told as first and last."""
+    r = relay()
+    r.stop()
+    sc = scope(settings(r.url, outbox="1M", flush="200ms"))
+    m = closing(Miner(sc))
+    line = b"".join(json.dumps({
+        "id": i, "method": "mining.submit",
+        "params": ["w.1", "%x" % (i // 10), "%08x" % i, "00000000",
+                   "%08x" % i]}).encode() + b"\n" for i in range(9000))
+    for at in range(0, len(line), 100000):
+        rig.send_and_expect(m.sock, m.pool, line[at:at + 100000])
+    sc.hsd.wait_log("shares will not reach every relay")
+    sc.settle()
+    r.start()
+
+    def whole():
+        have = {n for _, n in r.shares()}
+        lost = {n for e in list(r.events) for _, n in nostr.gaps(e)}
+        return have | lost == set(range(1, 9001)) and have and lost
+    hs.wait_for(whole, "each share, or word of it")
+    assert all(nostr.is_good(e) for e in r.events[:3])
+
+
+def test_key(scope, relay, closing):
+    """The key is made once, for us alone, and is nowhere else."""
+    r = relay()
+    sc = scope(settings(r.url))
+    m = closing(Miner(sc))
+    m.submit(1)
+    hs.wait_for(lambda: arrived(r, [m]), "a share")
+    path = sc.hsd.state_dir / "nostr.key"
+    assert path.stat().st_mode & 0o777 == 0o600
+    nsec = path.read_text().strip()
+    assert nsec.startswith("nsec1")
+    assert not sc.hsd.log(nsec)
+    for name in ("nostrd", "signer"):
+        status = rig.proc_status(sc.pid(name))
+        assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
+        assert int(status["CapEff"], 16) == 0
