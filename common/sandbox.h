@@ -15,6 +15,7 @@
  *			READ|WRITE, by descriptor
  *	password	STDIO PASSFD
  *	resolver	STDIO DNS, SANDBOX_DNS_PATHS
+ *	nostrd		STDIO INET PASSFD RPATH WPATH CPATH, its outbox
  *	signer, replay	STDIO (PASSFD when given peers later)
  *
  * SQLite as a writer in WAL mode needs RPATH|WPATH|CPATH; as a reader of a

@@ -79,6 +79,15 @@ static const struct place p_session = {
 	    },
 };
 
+static const struct place p_key = {
+	.words =
+	    (const struct word[]){
+		{ "show", ARG_NONE, SET_ACTION, CMD_KEY, NULL,
+		    "its public part, as npub" },
+		{ 0 },
+	    },
+};
+
 static const struct place p_message = {
 	.words =
 	    (const struct word[]){
@@ -121,6 +130,8 @@ static const struct word w_top[] = {
 	    "who may log in to the console" },
 	{ "token", ARG_NONE, SET_NOTHING, 0, &p_token,
 	    "what scripts log in with" },
+	{ "key", ARG_NONE, SET_NOTHING, 0, &p_key,
+	    "the key that shares are published by" },
 	{ "login-url", ARG_NONE, SET_ACTION, CMD_LOGIN_URL, NULL,
 	    "a URL that logs in to the console once" },
 	{ "replay", ARG_NONE, SET_ACTION, CMD_REPLAY, &p_replay,
@@ -169,6 +180,10 @@ static const struct word w_show[] = {
 	    "hashrate, shares and latency, by whom and by time" },
 	{ "processes", ARG_NONE, SET_ACTION, CMD_PROCESSES, NULL,
 	    "what runs, as whom, since when" },
+	{ "relays", ARG_NONE, SET_ACTION, CMD_RELAYS, NULL,
+	    "where shares are published, and what relays say" },
+	{ "agents", ARG_NONE, SET_ACTION, CMD_AGENTS, NULL,
+	    "who submits published shares, as told by telemetry" },
 	{ "config", ARG_NONE, SET_ACTION, CMD_CONFIG, NULL,
 	    "the configuration in force" },
 	{ "audit", ARG_NONE, SET_ACTION, CMD_AUDIT, &p_audit,

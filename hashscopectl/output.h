@@ -10,6 +10,7 @@
 
 #include "common/json.h"
 #include "common/record.h"
+#include "common/record_agent.h"
 #include "common/record_alert.h"
 #include "common/record_share.h"
 #include "common/record_stat.h"
@@ -25,6 +26,8 @@ enum listing {
 	LIST_JOBS,
 	LIST_STATS,
 	LIST_ALERTS,
+	LIST_RELAYS,
+	LIST_AGENTS,
 	LIST_MONITOR /* messages, without an end */
 };
 
@@ -66,6 +69,8 @@ struct writer {
 	void (*job)(struct output *, const struct job_rec *);
 	void (*stat)(struct output *, const struct stat_rec *);
 	void (*alert)(struct output *, const struct alert_rec *);
+	void (*relay)(struct output *, const struct nostr_relay_rec *);
+	void (*agent)(struct output *, const struct agent_rec *);
 	void (*flush)(struct output *);
 	void (*end)(struct output *);
 	/* One object. */

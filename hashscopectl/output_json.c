@@ -93,6 +93,22 @@ process(struct output *o, const struct process_rec *p)
 }
 
 static void
+relay(struct output *o, const struct nostr_relay_rec *r)
+{
+	item(o);
+	object_nostr_relay(&o->json, r);
+	item_end(o);
+}
+
+static void
+agent(struct output *o, const struct agent_rec *a)
+{
+	item(o);
+	object_agent(&o->json, a);
+	item_end(o);
+}
+
+static void
 share(struct output *o, const struct share_rec *s)
 {
 	item(o);
@@ -255,6 +271,8 @@ static const struct writer writer = {
 	.sessions = sessions,
 	.message = message,
 	.process = process,
+	.relay = relay,
+	.agent = agent,
 	.share = share,
 	.worker = worker,
 	.job = job,

@@ -106,14 +106,17 @@ begin(struct output *o, enum listing listing)
 		[LIST_JOBS] = NULL,
 		[LIST_STATS] = NULL,
 		[LIST_ALERTS] = NULL,
+		[LIST_RELAYS] = NULL,
+		[LIST_AGENTS] = NULL,
 		[LIST_MONITOR] = message_columns,
 	};
 
 	o->listing = listing;
 	table_init(&o->table,
-	    columns[listing] != NULL  ? columns[listing] :
-		listing == LIST_STATS ? stat_columns() :
-					share_columns(listing));
+	    columns[listing] != NULL           ? columns[listing] :
+		listing == LIST_STATS          ? stat_columns() :
+		nostr_columns(listing) != NULL ? nostr_columns(listing) :
+						 share_columns(listing));
 }
 
 static int
@@ -470,6 +473,8 @@ static const struct writer writer = {
 	.sessions = sessions,
 	.message = message,
 	.process = process,
+	.relay = relay_row,
+	.agent = agent_row,
 	.share = share_row,
 	.worker = worker_row,
 	.job = job_row,

@@ -40,6 +40,11 @@ void stat_row(struct output *, const struct stat_rec *);
 /* What a session earns and how it speaks. */
 void account_lines(struct output *, const struct session_rec *);
 
+/* output_nostr.c */
+const struct table_column *nostr_columns(enum listing);
+void relay_row(struct output *, const struct nostr_relay_rec *);
+void agent_row(struct output *, const struct agent_rec *);
+
 /* output_alert.c */
 void alert_row(struct output *, const struct alert_rec *);
 

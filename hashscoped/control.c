@@ -330,6 +330,19 @@ static const struct ipc_ops auth_ops = {
 	.on_bad = on_peer_bad,
 };
 
+static const struct ipc_handler nostr_handlers[] = {
+	{ MSG_ROW_AGENT, on_peer_answer },
+	{ MSG_ROW_NOSTR_RELAY, on_peer_answer },
+	{ MSG_REPLY, on_peer_answer },
+	{ MSG_NONE, NULL },
+};
+
+static const struct ipc_ops nostr_ops = {
+	.handlers = nostr_handlers,
+	.on_end = on_peer_end,
+	.on_bad = on_peer_bad,
+};
+
 static const struct ipc_ops lane_ops = {
 	.handlers = lane_handlers,
 	.on_end = on_peer_end,
@@ -349,6 +362,8 @@ ops_for(enum role role)
 		return &capture_ops;
 	if (role == ROLE_QUERY_PAGE || role == ROLE_QUERY_SEARCH)
 		return &lane_ops;
+	if (role == ROLE_NOSTR)
+		return &nostr_ops;
 	return role == ROLE_AUTH ? &auth_ops : NULL;
 }
 

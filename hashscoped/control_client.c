@@ -17,6 +17,9 @@
 #include "common/record.h"
 #include "hashscoped/control_int.h"
 
+/* Of all agents the latest: an empty name, no history, not followed. */
+#define AGENTS_ALL 9
+
 /* What a client may ask of whom; what changes anything is an ACT. */
 static const struct verb {
 	unsigned type;
@@ -27,6 +30,9 @@ static const struct verb {
 	{ MSG_REQ_CONFIG, ROLE_SUPERVISOR, 0 },
 	{ MSG_REQ_RELAY_STATS, ROLE_SUPERVISOR, 0 },
 	{ MSG_REQ_CAPTURE_STATS, ROLE_CAPTURE, 0 },
+	{ MSG_REQ_RELAYS, ROLE_NOSTR, 0 },
+	{ MSG_REQ_NOSTR_KEY, ROLE_NOSTR, 0 },
+	{ MSG_REQ_AGENTS, ROLE_NOSTR, AGENTS_ALL },
 };
 
 int64_t
@@ -613,6 +619,9 @@ static const struct ipc_handler client_handlers[] = {
 	{ MSG_REQ_CONFIG, on_request },
 	{ MSG_REQ_RELAY_STATS, on_request },
 	{ MSG_REQ_CAPTURE_STATS, on_request },
+	{ MSG_REQ_RELAYS, on_request },
+	{ MSG_REQ_NOSTR_KEY, on_request },
+	{ MSG_REQ_AGENTS, on_request },
 	{ MSG_ACT, on_act },
 	{ MSG_NONE, NULL },
 };

@@ -377,3 +377,117 @@ def test_key(scope, relay, closing):
         status = rig.proc_status(sc.pid(name))
         assert status["Seccomp"] == "2" and status["NoNewPrivs"] == "1"
         assert int(status["CapEff"], 16) == 0
+
+
+# --- telemetry ---
+
+def telemetry(agent="a-1", **change):
+    """The content of a telemetry event."""
+    c = {"schema": "hashscope.v1", "run_id": RUN, "agent_id": agent,
+         "ts": "2026-01-01T00:00:00Z",
+         "pool_target": {"host": "pool.example", "port": 3333},
+         "conn_state": "connected",
+         "stats": {"share_events_received_total": 7,
+                   "submits_attempted_total": 6,
+                   "submits_accepted_total": 5, "submits_rejected_total": 1,
+                   "last_submit_latency_ms": 1.5,
+                   "submits_per_second_1min": 0.1,
+                   "submits_per_second_10sec": 0.2}, "errors": []}
+    c.update(change)
+    return json.dumps(c)
+
+
+def tags(run=RUN):
+    """The tags of a telemetry event."""
+    return [["t", "hashscope"], ["t", f"hashscope:{run}"]]
+
+
+def tampered(e, **change):
+    """The event with something changed afterwards."""
+    return {**e, **change}
+
+
+def test_telemetry(scope, relay):
+    """Agents that are listed are shown, and nobody else moves anything."""
+    key, stranger = nostr.Key(), nostr.Key()
+    r = relay()
+    sc = scope(settings(r.url, trust=f'"{key.public.hex()}"'))
+    hs.wait_for(lambda: r.requests, "a subscription")
+    sub, wanted = r.requests[0]
+    assert len(sub) <= 64 and wanted["kinds"] == [30079]
+    assert wanted["authors"] == [key.public.hex()]
+    assert wanted["#t"] == [f"hashscope:{RUN}"] and wanted["since"] > 10**9
+
+    good = key.event(30079, telemetry(), tags())
+    now = good["created_at"]
+    forged = [
+        stranger.event(30079, telemetry("x1"), tags()),
+        tampered(key.event(30079, telemetry("x2"), tags()), sig="0" * 128),
+        tampered(key.event(30079, telemetry("x3"), tags()),
+                 content=telemetry("x4")),
+        tampered(stranger.event(30079, telemetry("x5"), tags()),
+                 pubkey=key.public.hex()),
+        key.event(30079, telemetry("x6"), tags("other")),
+        key.event(30079, telemetry("x7", run_id="other"), tags()),
+        key.event(30078, telemetry("x8"), tags()),
+        key.event(30079, telemetry("x9"), tags(), now + 3600),
+        key.event(30079, telemetry("x10"), tags(), now - 86400),
+        key.event(30079, telemetry("x11"),
+                  tags() + [["expiration", str(now - 5)]]),
+        key.event(30079, telemetry("x12", stats={
+            "submits_attempted_total": -1}), tags()),
+        key.event(30079, telemetry("x13", stats=[]), tags()),
+        key.event(30079, telemetry("x14" * 30), tags()),
+        key.event(30079, "x" * 100000, tags()),
+        key.event(30079, telemetry("x15", conn_state="fine"), tags()),
+        key.event(30079, telemetry("x16").replace("0.1", "1e400"), tags()),
+    ]
+    for e in forged:
+        r.say(["EVENT", sub, e])
+    r.say(["EVENT", sub, good])
+    shown = hs.wait_for(lambda: sc.ctl("show", "agents"), "an agent")
+    assert [a["agent_id"] for a in shown] == ["a-1"]
+    a = shown[0]
+    assert a["verified"] and a["conn_state"] == "connected"
+    assert a["stats"]["submits_accepted_total"] == 5
+    assert a["pool_target"] == {"host": "pool.example", "port": 3333}
+    # Later news, in whatever order they come.
+    r.say(["EVENT", sub, key.event(30079, telemetry(conn_state="error"),
+                                   tags(), now - 60)])
+    r.say(["EVENT", sub, key.event(
+        30079, telemetry(conn_state="reconnecting"), tags(), now + 1)])
+    hs.wait_for(lambda: sc.ctl("show", "agents")[0]["conn_state"] ==
+                "reconnecting", "the later news")
+    assert sc.ctl("show", "relays")[0]["telemetry"] == 2
+    assert "pool.example:3333" in sc.run_ctl(
+        "show", "agents", json_out=False).stdout.decode()
+
+
+def test_telemetry_any(scope, relay):
+    """Strangers are shown when that is wanted, and marked."""
+    r = relay()
+    sc = scope(settings(r.url, **{"telemetry trust": "any"}))
+    hs.wait_for(lambda: r.requests, "a subscription")
+    assert "authors" not in r.requests[0][1]
+    r.say(["EVENT", "hashscope",
+           nostr.Key().event(30079, telemetry("s"), tags())])
+    shown = hs.wait_for(lambda: sc.ctl("show", "agents"), "an agent")
+    assert shown[0]["agent_id"] == "s" and not shown[0]["verified"]
+
+
+def test_control(scope, relay, closing):
+    """show relays, key show; without Nostr they say so."""
+    r = relay()
+    sc = scope(settings(r.url))
+    m = closing(Miner(sc))
+    m.submit(3)
+    hs.wait_for(lambda: arrived(r, [m]), "shares")
+    rows = hs.wait_for(lambda: [x for x in sc.ctl("show", "relays")
+                                if x["pending"] == 0], "an idle relay")
+    assert rows[0]["url"] == r.url and rows[0]["state"] == "connected"
+    assert rows[0]["accepted"] == len({e["id"] for e in r.events})
+    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+    assert npub.startswith("npub1") and len(npub) == 63
+    off = scope("")
+    done = off.run_ctl("show", "relays")
+    assert done.returncode != 0 and b"nostrd is not running" in done.stderr
