@@ -62,11 +62,11 @@ enum role {
 	(R_CONTROL | R_RESOLVER | R_RELAY | R_CAPTURE | R_QUERY | R_AUTH | \
 	    R_API | R_REPLAY | R_NOSTR | R_SIGNER | R_PASSWORD)
 
-#define MSG_KIB(n)     ((n)*1024u)
+#define MSG_KIB(n)        ((n)*1024u)
 /* The largest body of a message; a longer one travels in fragments. */
-#define MSG_PACKET_MAX MSG_KIB(32)
+#define MSG_PACKET_MAX    MSG_KIB(32)
 /* A stored line is at most 64 KiB; a record is two of them and its fields. */
-#define MSG_RECORD_MAX MSG_KIB(192)
+#define MSG_RECORD_MAX    MSG_KIB(192)
 /* The same, explained. */
 #define MSG_EXPLAINED_MAX MSG_KIB(384)
 
@@ -178,6 +178,8 @@ enum role {
 	X(REQ_DISCONNECT, R_SUP,      R_RELAY,   16,             0) \
 	X(REQ_RELAY_STATS, R_CTL | R_CONTROL | R_API | R_SUP, \
 			 R_CONTROL | R_SUP | R_RELAY, 0,         0) \
+	X(REQ_POOLS,     R_CTL | R_CONTROL | R_API | R_SUP, \
+			 R_CONTROL | R_SUP | R_RELAY, 0,         0) \
 	X(REQ_CAPTURE_STATS, R_CTL | R_VIEWER, R_CONTROL | R_CAPTURE, 0, 0) \
 	X(REQ_MONITOR,   R_CTL,       R_CONTROL, 0,              0) \
 	X(ROW_PROCESS,   R_SUP | R_CONTROL, R_CONTROL | R_CTL | R_API, 512, 0) \
@@ -186,6 +188,9 @@ enum role {
 	X(RELAY_STATS,   R_RELAY | R_SUP | R_CONTROL, \
 			 R_SUP | R_CONTROL | R_CTL | R_API, \
 					     MSG_KIB(16),    0) \
+	X(POOLS,         R_RELAY | R_SUP | R_CONTROL, \
+			 R_SUP | R_CONTROL | R_CTL | R_API, \
+					     MSG_KIB(256),   0) \
 	X(CAPTURE_STATS, R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(16),     0) \
 	/* acting, see common/act.h */ \

@@ -26,6 +26,7 @@ static int (*const commands[CMD_MAX])(struct ctl *) = {
 	[CMD_RELAYS] = show_relays,
 	[CMD_AGENTS] = show_agents,
 	[CMD_KEY] = key_show,
+	[CMD_POOLS] = show_pools,
 	[CMD_CONFIG] = show_config,
 	[CMD_MONITOR] = monitor,
 	[CMD_DISCONNECT] = act_disconnect,

@@ -84,6 +84,7 @@ int show_processes(struct ctl *);
 int show_relays(struct ctl *);
 int show_agents(struct ctl *);
 int key_show(struct ctl *);
+int show_pools(struct ctl *);
 int show_config(struct ctl *);
 int monitor(struct ctl *);
 int act_disconnect(struct ctl *);

@@ -178,6 +178,8 @@ static const struct word w_show[] = {
 	    "one job, taken apart" },
 	{ "stats", ARG_NONE, SET_ACTION, CMD_STATS, &p_stats,
 	    "hashrate, shares and latency, by whom and by time" },
+	{ "pools", ARG_NONE, SET_ACTION, CMD_POOLS, NULL,
+	    "each pool, whether it answers, who mines there" },
 	{ "processes", ARG_NONE, SET_ACTION, CMD_PROCESSES, NULL,
 	    "what runs, as whom, since when" },
 	{ "relays", ARG_NONE, SET_ACTION, CMD_RELAYS, NULL,

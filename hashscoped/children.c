@@ -324,8 +324,10 @@ static const struct ipc_handler handlers[] = {
 	{ MSG_AUDIT_FULL, audit_on_full },
 	{ MSG_LOGIN_CODE, acts_on_login_code },
 	{ MSG_REQ_RELAY_STATS, request_for_relay },
+	{ MSG_REQ_POOLS, request_for_relay },
 	{ MSG_REPLAY_OPEN, replay_on_open },
 	{ MSG_RELAY_STATS, request_answer },
+	{ MSG_POOLS, request_answer },
 	{ MSG_REPLY, request_answer },
 	{ MSG_NONE, NULL },
 };

@@ -409,6 +409,7 @@ static const struct ipc_handler supervisor_handlers[] = {
 	{ MSG_ROW_PROCESS, on_supervisor_answer },
 	{ MSG_ROW_TEXT, on_supervisor_answer },
 	{ MSG_RELAY_STATS, on_supervisor_answer },
+	{ MSG_POOLS, on_supervisor_answer },
 	{ MSG_REPLY, on_supervisor_answer },
 	{ MSG_NONE, NULL },
 };

@@ -29,6 +29,7 @@ static const struct verb {
 	{ MSG_REQ_PROCESSES, ROLE_SUPERVISOR, 0 },
 	{ MSG_REQ_CONFIG, ROLE_SUPERVISOR, 0 },
 	{ MSG_REQ_RELAY_STATS, ROLE_SUPERVISOR, 0 },
+	{ MSG_REQ_POOLS, ROLE_SUPERVISOR, 0 },
 	{ MSG_REQ_CAPTURE_STATS, ROLE_CAPTURE, 0 },
 	{ MSG_REQ_RELAYS, ROLE_NOSTR, 0 },
 	{ MSG_REQ_NOSTR_KEY, ROLE_NOSTR, 0 },
@@ -252,7 +253,7 @@ static bool
 is_final(unsigned type)
 {
 	return type == MSG_QUERY_END || type == MSG_REPLY ||
-	    type == MSG_ACTED || type == MSG_RELAY_STATS ||
+	    type == MSG_ACTED || type == MSG_RELAY_STATS || type == MSG_POOLS ||
 	    type == MSG_CAPTURE_STATS;
 }
 
@@ -618,6 +619,7 @@ static const struct ipc_handler client_handlers[] = {
 	{ MSG_REQ_PROCESSES, on_request },
 	{ MSG_REQ_CONFIG, on_request },
 	{ MSG_REQ_RELAY_STATS, on_request },
+	{ MSG_REQ_POOLS, on_request },
 	{ MSG_REQ_CAPTURE_STATS, on_request },
 	{ MSG_REQ_RELAYS, on_request },
 	{ MSG_REQ_NOSTR_KEY, on_request },

@@ -125,8 +125,7 @@ request_for_relay(struct ipc *ipc, struct msg_in *m, void *arg)
 	uint32_t id = m->id;
 
 	/* apid may look, and nothing else. */
-	if (c->role == ROLE_API && m->type == MSG_REQ_RELAY_STATS &&
-	    !(id & FROM_API)) {
+	if (c->role == ROLE_API && !(id & FROM_API)) {
 		id |= FROM_API;
 	} else if (c->role != ROLE_CONTROL) {
 		ipc_bad(ipc, m, "not the sender's to send");

@@ -71,6 +71,7 @@ session_connected(struct session *s, struct pool *pool, unsigned index, int fd,
 {
 	session_effort_free(s);
 	s->pool = pool_hold(pool);
+	s->pool->sessions++;
 	s->pool_index = (uint8_t)index;
 	s->pool_peer = *peer;
 	s->connect_us = connect_us;

@@ -75,6 +75,8 @@ pool_failed(struct session *s, const char *why)
 	uint64_t now = mono_ms();
 
 	p->failures++;
+	p->failed_us = real_us();
+	snprintf(p->error, sizeof(p->error), "%s", why);
 	if (p->down_until_ms <= now)
 		log_warnx("pool %s:%u: %s; tried again in %u s", p->conf.host,
 		    p->conf.port, why, relay_conf(s->relay)->retry_ms / 1000);
@@ -97,6 +99,8 @@ pool_works(struct session *s, const union address *peer)
 		    p->conf.port);
 	p->down_until_ms = 0;
 	p->connects++;
+	p->connected_us = real_us();
+	p->connect_us = (uint32_t)((mono_ns() - s->effort->started_ns) / 1000);
 	for (unsigned i = 0; i < p->naddrs; i++) {
 		if (memcmp(&p->addrs[i], peer, sizeof(*peer)) == 0)
 			p->good = i;

@@ -316,6 +316,7 @@ static const struct ipc_handler handlers[] = {
 	{ MSG_REQ_DRAIN, request_drain },
 	{ MSG_REPLAY, request_replay },
 	{ MSG_REQ_RELAY_STATS, request_stats },
+	{ MSG_REQ_POOLS, request_pools },
 	{ MSG_NONE, NULL },
 };
 

@@ -73,6 +73,11 @@ struct pool {
 	uint64_t down_until_ms; /* newcomers try the next pool first */
 	uint64_t own_until_ms;  /* led back to us: not tried at all */
 	uint64_t connects, failures;
+	unsigned sessions;    /* connected to it */
+	uint32_t connect_us;  /* how long the last connect took */
+	int64_t connected_us; /* when that was, and the last failure; 0 never */
+	int64_t failed_us;
+	char error[64];                /* why that was */
 	TAILQ_HEAD(, session) waiting; /* for its addresses */
 };
 

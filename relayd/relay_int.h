@@ -71,5 +71,6 @@ void request_disconnect(struct ipc *, struct msg_in *, void *);
 void request_drain(struct ipc *, struct msg_in *, void *);
 void request_replay(struct ipc *, struct msg_in *, void *);
 void request_stats(struct ipc *, struct msg_in *, void *);
+void request_pools(struct ipc *, struct msg_in *, void *);
 
 #endif

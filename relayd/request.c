@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/poolrec.h"
 #include "relayd/relay_int.h"
 
 static void
@@ -188,5 +189,55 @@ request_stats(struct ipc *ipc, struct msg_in *m, void *arg)
 	stats_put(&body, &st);
 	if (ipc_send(ipc, MSG_RELAY_STATS, m->id, -1, &body) == -1)
 		log_warn("stats");
+	mbuf_free(&body);
+}
+
+static void
+pool_row(const struct listener *l, unsigned index, struct mbuf *body)
+{
+	const struct pool *p = l->pools[index];
+	uint64_t now = mono_ms();
+	struct pool_rec r;
+
+	memset(&r, 0, sizeof(r));
+	snprintf(r.listener, sizeof(r.listener), "%s", l->conf.name);
+	r.index = (uint16_t)index;
+	memcpy(r.host, p->conf.host, sizeof(r.host));
+	r.port = p->conf.port;
+	r.up = p->down_until_ms <= now;
+	if (!r.up)
+		r.retry_ms = (uint32_t)(p->down_until_ms - now);
+	if (p->connects > 0 && p->good < p->naddrs)
+		address_text(&p->addrs[p->good], r.peer, sizeof(r.peer));
+	r.sessions = p->sessions;
+	r.connects = p->connects;
+	r.failures = p->failures;
+	r.connect_us = p->connect_us;
+	r.connected_us = p->connected_us;
+	r.failed_us = p->failed_us;
+	memcpy(r.error, p->error, sizeof(r.error));
+	pool_rec_put(body, &r);
+}
+
+void
+request_pools(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct relay *r = arg;
+	struct mbuf rows, body;
+	uint32_t n = 0;
+
+	mbuf_init(&rows);
+	mbuf_init(&body);
+	for (unsigned i = 0; i < r->nlisteners; i++) {
+		const struct listener *l = r->listeners[i];
+
+		for (unsigned j = 0; j < l->npools && n < POOLS_MAX; j++, n++)
+			pool_row(l, j, &rows);
+	}
+	msg_put_u32(&body, n);
+	msg_put_raw(&body, rows.data, rows.len);
+	if (rows.bad || ipc_send(ipc, MSG_POOLS, m->id, -1, &body) == -1)
+		log_warn("pools");
+	mbuf_free(&rows);
 	mbuf_free(&body);
 }

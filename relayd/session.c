@@ -444,6 +444,8 @@ session_end(struct session *s, const char *reason, const char *detail,
 {
 	struct tap_closed *closed;
 
+	if (s->pool != NULL && s->phase != S_ENDED)
+		s->pool->sessions--;
 	if (s->phase == S_PROXY)
 		tap_open(relay_tap(s->relay), s);
 	else if (s->phase != S_CONNECT)

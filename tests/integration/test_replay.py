@@ -474,3 +474,30 @@ def test_words_that_are_none(build, words):
     done = cap.subprocess.run([cap.CTL, *words], capture_output=True,
                               timeout=hs.DEADLINE)
     assert done.returncode == 2
+
+
+def test_pools_are_shown(scope):
+    """Each pool of the listener: state, sessions, connects, failures."""
+    first, second = rig.Pool(), rig.Pool()
+    first.close()
+    sc = scope("timers { pool-retry 1h }", pools=[first, second])
+    fresh = sc.ctl("show", "pools")
+    assert [(p["port"], p["state"], p["sessions"], p["connects"],
+             p["last_connect"], p["error"]) for p in fresh] == [
+                 (x.port, "up", 0, 0, None, None) for x in (first, second)]
+    miners = [Mining(sc, second) for _ in range(2)]
+    down, up = sc.ctl("show", "pools")
+    assert down["state"] == "down" and down["retry_ms"] > 3000000
+    assert down["failures"] == 1 and down["error"]
+    assert cap.micros(down["last_failure"]) >= sc.began_us
+    assert up["state"] == "up" and up["sessions"] == up["connects"] == 2
+    assert up["peer"] == f"127.0.0.1:{second.port}" and up["index"] == 1
+    assert up["connect_ms"] > 0 and up["listener"].endswith(str(sc.port))
+    assert cap.micros(up["last_connect"]) >= sc.began_us
+    miners[0].miner.shutdown(2)
+    rig.recv_end(miners[0].pool.conn)
+    miners[0].pool.conn.shutdown(2)
+    hs.wait_for(lambda: sc.ctl("show", "pools")[1]["sessions"] == 1,
+                "one session less")
+    said = sc.run_ctl("show", "pools", json_out=False).stdout.decode()
+    assert "LISTENER" in said and "down, again in" in said

@@ -82,7 +82,8 @@ test_actions(void **state)
 		{ "v ./help disp", CMD_VERIFY },
 		/* Prefixes, as short as they tell words apart. */
 		{ "s su", CMD_SUMMARY },
-		{ "sh p", CMD_PROCESSES },
+		{ "sh pr", CMD_PROCESSES },
+		{ "sh po", CMD_POOLS },
 		{ "sho c", CMD_CONFIG },
 		{ "m", CMD_MONITOR },
 		{ "rel", CMD_RELOAD },
