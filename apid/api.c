@@ -215,7 +215,6 @@ static const struct ipc_handler peer_handlers[] = {
 	{ MSG_ROW_MESSAGE, on_row },
 	{ MSG_ROW_SHARE, on_row },
 	{ MSG_ROW_WORKER, on_row },
-	{ MSG_ROW_STAT, on_row },
 	{ MSG_ROW_JOB, on_row },
 	{ MSG_ROW_ALERT, on_row },
 	{ MSG_ROW_STAT, on_row },

@@ -16,7 +16,6 @@ void get_shares(struct request *);
 void get_share(struct request *);
 void get_workers(struct request *);
 void get_jobs(struct request *);
-void get_stats(struct request *);
 void get_job(struct request *);
 void get_alerts(struct request *);
 void get_stats(struct request *);

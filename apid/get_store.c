@@ -149,26 +149,6 @@ get_workers(struct request *r)
 }
 
 void
-get_stats(struct request *r)
-{
-	struct query q = { .kind = Q_STATS };
-	const struct param_value *by = param(r, "by"), *name = param(r, "name");
-
-	list_page(r, &q);
-	if (param(r, "step")->u % 60 != 0) {
-		reply_error(r, 422, "step: whole minutes");
-		return;
-	}
-	q.step_s = (uint32_t)param(r, "step")->u;
-	q.by = by->given ? (uint8_t)by->u : ROLL_ALL;
-	if (q.by == ROLL_POOL)
-		snprintf(q.pool, sizeof(q.pool), "%s", name->text);
-	else
-		snprintf(q.worker, sizeof(q.worker), "%s", name->text);
-	list_start(r, &q, list_row_of(q.kind));
-}
-
-void
 get_jobs(struct request *r)
 {
 	struct query q = { .kind = Q_JOBS };

@@ -72,19 +72,6 @@ WRITER(worker, worker_rec, worker_get, object_worker, id)
 WRITER(job, job_rec, job_get, object_job, id)
 WRITER(alert, alert_rec, alert_get, object_alert, id)
 
-/* Points have no positions: pages go by their number. */
-static bool
-write_stat(struct json_out *o, struct mcur *c, uint64_t *cursor)
-{
-	struct stat_rec s;
-
-	stat_get(c, &s);
-	if (msg_end(c) == -1)
-		return false;
-	object_stat(o, &s);
-	return true;
-}
-
 static const struct {
 	unsigned query;
 	struct list_row row;
@@ -98,7 +85,6 @@ static const struct {
 	{ Q_WORKERS, { MSG_ROW_WORKER, write_worker } },
 	{ Q_JOBS, { MSG_ROW_JOB, write_job } },
 	{ Q_JOB, { MSG_ROW_JOB, write_job } },
-	{ Q_STATS, { MSG_ROW_STAT, write_stat } },
 	{ Q_ALERTS, { MSG_ROW_ALERT, write_alert } },
 	{ Q_STATS, { MSG_ROW_STAT, write_stat } },
 };

@@ -72,20 +72,6 @@ static const struct param p_jobs[] = {
 	SESSION,
 	{ "pool", P_TEXT, 0, 263, 0, NULL, "host, or host:port" },
 	SINCE, UNTIL, LIMIT, OFFSET, BEFORE, AFTER, END };
-/* In the order of enum roll_by. */
-static const char *const by[] = { "all", "worker", "pool", "user_agent",
-	NULL };
-static const struct param p_stats[] = {
-	{ "by", P_ENUM, 0, 0, 0, by, "one point for each of these" },
-	{ "name", P_TEXT, 0, 128, 0, NULL,
-	    "only this worker, pool (host:port) or user agent" },
-	{ "since", P_TIME, 0, 0, 0, NULL,
-	    "from then on, to the minute; RFC 3339, or seconds since 1970" },
-	{ "until", P_TIME, 0, 0, 0, NULL, "until then, to the minute" },
-	{ "step", P_UINT, 0, 31536000, 0, NULL,
-	    "seconds, whole minutes: a point for each; 0: one for all" },
-	{ "limit", P_UINT, 1, 10000, 1000, NULL, "at most so many" },
-	OFFSET, END };
 static const struct param p_alerts[] = {
 	{ "active", P_BOOL, 0, 0, 0, NULL, "true: now; false: over" },
 	SINCE, UNTIL, LIMIT, OFFSET, BEFORE, END };
@@ -180,9 +166,6 @@ static const struct route table[] = {
 	    NULL, "One share, verified again step by step.", 0, 0 },
 	{ GET, "/api/workers", VIEW, get_workers, p_workers, "Worker", NULL,
 	    NULL, "Workers.", LIST, 0 },
-	{ GET, "/api/stats", VIEW, get_stats, p_stats, "Stat", NULL, NULL,
-	    "What was earned, by whom and by time; outlives the messages.",
-	    LIST, 0 },
 	{ GET, "/api/jobs", VIEW, get_jobs, p_jobs, "Job", NULL, NULL,
 	    "Jobs that pools sent, newest first.", LIST, 0 },
 	{ GET, "/api/jobs/{job_id}", VIEW, get_job, NULL, "Job", NULL, NULL,

@@ -114,9 +114,6 @@ static const struct schema list[] = {
 	    "listen_host:s listen_port:i pool_host:s? pool_port:i? api_port:i "
 	    "capture_max_messages:i nostr_enabled:b run_id:s? site:s "
 	    "version:s started_at:t auth_required:b capture_enabled:b text~:s" },
-	{ "Stat",
-	    "ts:t? seconds:n by:all|worker|pool|user_agent name:s? other:b "
-	    "hashrate:n? hashrates:any mean_hashrate:n shares:any latency:any" },
 	{ "Agent",
 	    "agent_id:s last_seen:t? conn_state:s? stats:any "
 	    "pool_target:{ host:s? port:i? }" },
