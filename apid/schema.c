@@ -69,7 +69,8 @@ static const struct schema list[] = {
 	    "latency_ms:n? protocol:s? replay_of:id? share_id:id? summary:s "
 	    "explanation:any" },
 	{ "ReplayBody", "modified_message~:s?" },
-	{ "Replay", "success:b pool_response:any error:s? latency_ms:n?" },
+	{ "Replay",
+	    "success:b pool_response:any error:s? latency_ms:n? note:s?" },
 	{ "Share",
 	    "id:id message_id:id session_id:u worker:s? job_id:s? job:id? "
 	    "ts:t? extranonce1:s? extranonce2:s? ntime:s? nonce:s? version:s? "

@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+import requests
 
 import cap
 import hs
@@ -501,3 +502,52 @@ def test_pools_are_shown(scope):
                 "one session less")
     said = sc.run_ctl("show", "pools", json_out=False).stdout.decode()
     assert "LISTENER" in said and "down, again in" in said
+
+
+def test_rest(scope):
+    """The original's routes, statuses and fields."""
+    sc = scope("replay { answer 300ms }", env={"API_AUTH": "none"},
+               args=["-v"])
+    url = sc.hsd.expect_error(
+        r"the console is at (http://\S+)/ and asks nobody")[1] + "/api"
+
+    def post(path, body=None):
+        r = requests.post(url + path, json=body, timeout=hs.DEADLINE)
+        return r.status_code, r.json()
+
+    def settings():
+        r = requests.get(f"{url}/sessions/{m.id}", timeout=hs.DEADLINE).json()
+        return [r[k] for k in ("broadcast_enabled", "repeat_count",
+                               "auto_replay_enabled", "auto_replay_count")]
+    m = Mining(sc)
+    share, at = m.share(), f"/sessions/{m.id}"
+    assert settings() == [False, 1, False, 1]
+    assert post(f"{at}/broadcast/enable") == (
+        200, {"session_id": m.id, "broadcast_enabled": True})
+    assert post(f"{at}/repeat-count", {"repeat_count": 7})[0] == 200
+    assert post(f"{at}/repeat-count", {"repeat_count": 1001})[0] == 400
+    assert post(f"{at}/auto-replay-count", {"auto_replay_count": 9}) == (
+        200, {"session_id": m.id, "auto_replay_count": 9})
+    assert post(f"{at}/auto-replay-count", {"auto_replay_count": 900001})[
+        0] == 422
+    assert post(f"{at}/auto-replay/enable") == (
+        200, {"session_id": m.id, "auto_replay_enabled": True})
+    assert settings() == [True, 7, True, 9]
+    assert post(f"{at}/auto-replay/disable")[1]["auto_replay_enabled"] is False
+    assert settings() == [True, 7, False, 9]
+    job = rig.Worker(post, f"/messages/{share}/replay")
+    pool = Leg(sc.pool.accept())
+    pool.greet()
+    asked = pool.hear("mining.submit")
+    pool.answer(asked)
+    status, result = job.result()
+    assert status == 200 and result["success"] is True
+    assert result["pool_response"]["id"] == asked["id"]
+    # The same connection, silent this time.
+    status, result = post(f"/messages/{share}/replay")
+    assert (status, result["success"], result["pool_response"]) == (
+        200, False, None)
+    assert "did not answer" in result["error"]
+    edit = {"modified_message": '{"id":1,"method":"mining.submit"}'}
+    assert post(f"/messages/{share}/replay", edit)[0] == 400
+    assert post("/messages/99999999/replay")[0] == 404
