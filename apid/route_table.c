@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 
+#include "apid/export.h"
 #include "apid/get.h"
 #include "apid/page.h"
 #include "apid/route.h"
@@ -23,6 +24,7 @@ static const char *const verdicts[] = { "valid", "low_difficulty", "stale",
 static const char *const said[] = { "unanswered", "accepted", "rejected",
 	"odd", NULL };
 
+static const char *const formats[] = { "jsonl", "csv", "pcapng", NULL };
 static const char *const bys[] = { "all", "worker", "pool", "user_agent",
 	NULL };
 
@@ -58,6 +60,9 @@ static const struct param p_messages[] = {
 	{ "responses", P_BOOL, 0, 0, 0, NULL,
 	    "also answers, which otherwise are told with their request" },
 	END };
+static const struct param p_export[] = {
+	{ "format", P_ENUM, 0, 0, 0, formats, "the kind of file" },
+	FILTER, BEFORE, AFTER, END };
 static const struct param p_shares[] = {
 	SESSION,
 	{ "worker", P_TEXT, 0, 128, 0, NULL, "of this worker" },
@@ -159,6 +164,11 @@ static const struct route table[] = {
 	{ POST, "/api/messages/{message_id}/replay", OPER, act_replay, NULL,
 	    "Replay", NULL, "ReplayBody",
 	    "Submit this share again, as it was or changed.", 0, 0 },
+	{ GET, "/api/export", VIEW, get_export, p_export, NULL,
+	    "application/octet-stream", NULL,
+	    "Messages as a file, oldest first: JSON lines, CSV or pcapng.", 0,
+	    0 },
+
 	{ GET, "/api/shares", VIEW, get_shares, p_shares, "Share", NULL, NULL,
 	    "Shares with HashScope's verdict and the pool's, newest first.",
 	    LIST, 0 },

@@ -39,6 +39,7 @@ static int (*const commands[CMD_MAX])(struct ctl *) = {
 	[CMD_REPEAT_COUNT] = act_repeat_count,
 	[CMD_AUTO_COUNT] = act_auto_count,
 	[CMD_AUTO_REPLAY] = act_auto_replay,
+	[CMD_EXPORT] = export_messages,
 	[CMD_VERIFY] = verify,
 	[CMD_AUDIT] = show_audit,
 	[CMD_LOGIN_URL] = login_url,

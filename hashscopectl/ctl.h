@@ -108,6 +108,7 @@ int token_create(struct ctl *);
 int token_revoke(struct ctl *);
 int token_list(struct ctl *);
 /* Without HashScope. */
+int export_messages(struct ctl *);
 int verify(struct ctl *);
 
 #endif

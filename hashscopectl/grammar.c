@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/act.h"
+#include "common/export.h"
 #include "common/verify.h"
 #include "hashscopectl/grammar_int.h"
 
@@ -69,7 +70,7 @@ static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
     p_shares, p_verdict, p_said, p_workers, p_jobs, p_stats, p_alerts,
     p_monitor_alerts, p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_user,
     p_token, p_audit, p_drain, p_log, p_verify, p_help, p_replay, p_replayed,
-    p_broadcast, p_repeat, p_auto_count, p_auto_replay;
+    p_broadcast, p_repeat, p_auto_count, p_auto_replay, p_export;
 
 static const struct place p_session = {
 	.words =
@@ -144,6 +145,8 @@ static const struct word w_top[] = {
 	    "submit a session's shares again as they come" },
 	{ "auto-replay-count", ARG_NONE, SET_ACTION, CMD_AUTO_COUNT,
 	    &p_auto_count, "how often each of them" },
+	{ "export", ARG_NONE, SET_ACTION, CMD_EXPORT, &p_export,
+	    "messages as a file, oldest first" },
 	{ "verify", ARG_NONE, SET_ACTION, CMD_VERIFY, &p_verify,
 	    "check the shares in a file, without HashScope" },
 	{ "help", ARG_NONE, SET_ACTION, CMD_HELP, &p_help,
@@ -560,6 +563,17 @@ static const struct word w_verify[] = {
 	    "a transcript, messages of HashScope, pcap or pcapng" },
 	{ 0 },
 };
+static const struct word w_export[] = {
+	{ "jsonl", ARG_NONE, SET_FORMAT, EXPORT_JSONL, &p_messages,
+	    "an object a line; so without any of these words" },
+	{ "csv", ARG_NONE, SET_FORMAT, EXPORT_CSV, &p_messages,
+	    "for spreadsheets" },
+	{ "pcapng", ARG_NONE, SET_FORMAT, EXPORT_PCAPNG, &p_messages,
+	    "for Wireshark" },
+	{ 0 },
+};
+static const struct place p_export = { w_export, &p_messages, true };
+
 static const struct place p_verify = { w_verify, NULL, false };
 /* clang-format on */
 

@@ -44,6 +44,7 @@ enum action {
 	CMD_REPEAT_COUNT,
 	CMD_AUTO_COUNT,
 	CMD_AUTO_REPLAY,
+	CMD_EXPORT,
 	CMD_VERIFY,
 	CMD_AUDIT,
 	CMD_LOGIN_URL,
@@ -77,8 +78,9 @@ struct command {
 	uint8_t role;            /* enum act_role */
 	uint64_t expires_s;      /* 0: never */
 	char file[COMMAND_FILE];
-	bool disputed; /* only shares that are */
-	bool alerts;   /* monitor: nothing else */
+	bool disputed;  /* only shares that are */
+	bool alerts;    /* monitor: nothing else */
+	uint8_t format; /* enum export_format */
 };
 
 /* What can be said at a place; a table of grammar.c. */

@@ -183,6 +183,9 @@ grammar_apply(struct command *c, const struct word *w, const char *arg,
 	case SET_EXPIRES:
 		r = lifetime(arg, &c->expires_s);
 		break;
+	case SET_FORMAT:
+		c->format = (uint8_t)w->value;
+		return 0;
 	case SET_ON:
 		c->on = w->value != 0;
 		break;

@@ -66,6 +66,7 @@ enum set {
 	SET_BY_POOL,
 	SET_STEP,
 	SET_ON,
+	SET_FORMAT,
 	SET_COUNT, /* value: the most */
 	SET_EDIT
 };

@@ -80,6 +80,10 @@ test_actions(void **state)
 		{ "token revoke graf", CMD_TOKEN_REVOKE },
 		{ "t l", CMD_TOKEN_LIST },
 		{ "v ./help disp", CMD_VERIFY },
+		{ "export", CMD_EXPORT },
+		{ "e pcapng session 0193 since 10m", CMD_EXPORT },
+		{ "export csv method mining.submit", CMD_EXPORT },
+		{ "export errors pool limit 5", CMD_EXPORT },
 		/* Prefixes, as short as they tell words apart. */
 		{ "s su", CMD_SUMMARY },
 		{ "sh pr", CMD_PROCESSES },
