@@ -117,8 +117,8 @@ int auth_may_change(const struct auth *, enum auth_file, char *why,
 typedef void auth_hash_fn(struct auth *, void *arg, int result,
     const char *hash);
 /* hash NULL: make one.  -1: too many wait. */
-int auth_hash_ask(struct auth *, const char *password, const char *hash,
-    bool login, auth_hash_fn *, void *arg);
+int auth_hash_ask(struct auth *auth, const char *password, const char *hash,
+    bool login, auth_hash_fn *fn, void *arg);
 void auth_hash_peer(struct auth *, uint32_t generation, int fd);
 void auth_hash_tick(struct auth *);
 void auth_hash_clear(struct auth *);

@@ -227,7 +227,7 @@ set_peer(struct auth_session *s, const char *peer)
 {
 	size_t n = 0;
 
-	for (; peer[n] != '\0' && n < sizeof(s->peer) - 1; n++)
+	for (; n < sizeof(s->peer) - 1 && peer[n] != '\0'; n++)
 		s->peer[n] = peer[n] > ' ' && peer[n] <= '~' ? peer[n] : '?';
 	if (n == 0)
 		s->peer[n++] = '-';
