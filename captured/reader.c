@@ -45,6 +45,10 @@
 	SHARE_COLS "shares h INDEXED BY shares_odd WHERE (h.seen = 0 OR" \
 		   " h.firm = 0 OR h.pool_verdict = 2) AND " SHARE_RANGE \
 		   " ORDER BY h.pos"
+/* Without an index: to be asked of few positions at a time. */
+#define SHARES_WHERE(column)                                         \
+	SHARE_COLS "shares h WHERE h." column "=?3 AND " SHARE_RANGE \
+		   " ORDER BY h.pos"
 #define WORKER_COLS                                                  \
 	"SELECT worker, name, last, first_seen, last_share, shares," \
 	" valid, stale, duplicate, low, blocks, accepted, rejected," \
@@ -122,6 +126,10 @@ static const char *const text[RD_MAX] = {
 	[RD_SHARES_SESSION_ASC] = SHARES_OF_SESSION,
 	[RD_SHARES_ODD] = SHARES_ODD " DESC",
 	[RD_SHARES_ODD_ASC] = SHARES_ODD,
+	[RD_SHARES_WORKER] = SHARES_WHERE("worker") " DESC",
+	[RD_SHARES_WORKER_ASC] = SHARES_WHERE("worker"),
+	[RD_SHARES_SAID] = SHARES_WHERE("pool_verdict") " DESC",
+	[RD_SHARES_SAID_ASC] = SHARES_WHERE("pool_verdict"),
 	[RD_SHARE_SESSION] =
 	    "SELECT uuid, broadcast, repeat FROM sessions WHERE sid=?",
 	[RD_SHARE_IS] = "SELECT 1 FROM shares WHERE pos=?",

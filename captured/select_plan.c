@@ -119,8 +119,9 @@ choose(const struct query *q)
 
 /*
  * What is not a valid share that was accepted has an index of its own; those
- * of a session are found by its messages.  A worker's have none: they are met
- * often enough among the shares of the time in which it mined.
+ * of a session are found by its messages.  A worker's have none, which would be
+ * dear: they are looked for in the time in which it mined, window by window;
+ * and so are those that were never answered.
  */
 static enum rd
 choose_shares(const struct query *q)
@@ -131,7 +132,13 @@ choose_shares(const struct query *q)
 	    (q->verdicts != 0 && (q->verdicts & plain) == 0) ||
 	    q->said == 1u << ANSWER_REJECTED)
 		return RD_SHARES_ODD;
-	return (q->flags & QF_SESSION) != 0 ? RD_SHARES_SESSION : RD_SHARES;
+	if ((q->flags & QF_SESSION) != 0)
+		return RD_SHARES_SESSION;
+	if (q->worker[0] != '\0')
+		return RD_SHARES_WORKER;
+	return q->said == 1u << ANSWER_NONE || q->said == 1u << ANSWER_ODD ?
+	    RD_SHARES_SAID :
+	    RD_SHARES;
 }
 
 static int

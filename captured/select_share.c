@@ -423,38 +423,64 @@ emit(struct select *sel, struct reader *rd, sqlite3_stmt *row)
 	return select_took(sel, sel->ops->share(sel->arg, &s));
 }
 
+/* Positions that one statement without an index looks at. */
+#define WINDOW 16384u
+
+static bool
+in_windows(const struct select *sel)
+{
+	return sel->plan >= RD_SHARES_WORKER && sel->plan <= RD_SHARES_SAID_ASC;
+}
+
+/* Of lo…hi what the next statement looks at. */
 static void
-start(const struct select *sel, struct reader *rd, struct bind *b)
+window(const struct select *sel, const struct reader *rd, uint64_t *lo,
+    uint64_t *hi)
 {
 	bool odd = sel->plan == RD_SHARES_ODD || sel->plan == RD_SHARES_ODD_ASC;
-	uint64_t lo = sel->lo;
 
 	/* Of those that are odd some are kept for longer. */
-	if (!odd && lo < rd->floor)
-		lo = rd->floor;
+	*lo = (odd || sel->lo > rd->floor) ? sel->lo : rd->floor;
+	*hi = sel->hi;
+	if (!in_windows(sel) || *hi < *lo || *hi - *lo < WINDOW)
+		return;
+	if (sel->ascending)
+		*hi = *lo + WINDOW;
+	else
+		*lo = *hi - WINDOW;
+}
+
+static void
+start(const struct select *sel, struct reader *rd, struct bind *b, uint64_t lo,
+    uint64_t hi)
+{
 	rd_start(rd, sel->plan, b);
 	bind_int(b, (int64_t)lo);
-	bind_int(b, (int64_t)sel->hi);
+	bind_int(b, (int64_t)hi);
 	if (sel->plan == RD_SHARES_SESSION ||
 	    sel->plan == RD_SHARES_SESSION_ASC)
 		bind_int(b, (int64_t)sel->sid);
+	else if (sel->plan == RD_SHARES_WORKER ||
+	    sel->plan == RD_SHARES_WORKER_ASC)
+		bind_int(b, sel->worker);
+	else if (in_windows(sel))
+		bind_int(b,
+		    sel->q.said == 1u << ANSWER_NONE ? ANSWER_NONE :
+						       ANSWER_ODD);
 }
 
-int
-select_shares(struct select *sel, struct reader *rd, int64_t until)
+static int
+look_at(struct select *sel, struct reader *rd, const struct bind *b,
+    int64_t until)
 {
 	unsigned looked = 0;
-	struct bind b;
 	int r, w;
 
-	if (sel->lo > sel->hi)
-		return 0;
-	start(sel, rd, &b);
-	while ((r = rd_step(rd, sel->plan, &b)) == 1) {
-		select_looked(sel, (uint64_t)sqlite3_column_int64(b.q, S_POS));
-		w = wanted(sel, rd, b.q);
+	while ((r = rd_step(rd, sel->plan, b)) == 1) {
+		select_looked(sel, (uint64_t)sqlite3_column_int64(b->q, S_POS));
+		w = wanted(sel, rd, b->q);
 		if (w == 1)
-			w = emit(sel, rd, b.q);
+			w = emit(sel, rd, b->q);
 		if (w == -1)
 			select_look_again(sel);
 		if (w != 0)
@@ -463,6 +489,28 @@ select_shares(struct select *sel, struct reader *rd, int64_t until)
 			return 1;
 	}
 	return r;
+}
+
+int
+select_shares(struct select *sel, struct reader *rd, int64_t until)
+{
+	uint64_t lo, hi;
+	struct bind b;
+	int r;
+
+	for (;;) {
+		window(sel, rd, &lo, &hi);
+		if (lo > hi)
+			return 0;
+		start(sel, rd, &b, lo, hi);
+		if ((r = look_at(sel, rd, &b, until)) != 0)
+			return r;
+		select_looked(sel, sel->ascending ? hi : lo);
+		if (!in_windows(sel))
+			return 0;
+		if (ms_now() >= until)
+			return 1;
+	}
 }
 
 int

@@ -352,10 +352,11 @@ test_share_object(void **state)
 static void
 test_bare_share_object(void **state)
 {
-	static const char *const wants[] = { "\"worker\":\"\"", "\"job_id\":\"\"",
-		"\"extranonce2\":null", "\"ntime\":null", "\"nonce\":null",
-		"\"version\":null", "\"version_bits\":null", "\"hash\":null",
-		"\"difficulty\":null", "\"required_difficulty\":null",
+	static const char *const wants[] = { "\"worker\":\"\"",
+		"\"job_id\":\"\"", "\"extranonce2\":null", "\"ntime\":null",
+		"\"nonce\":null", "\"version\":null", "\"version_bits\":null",
+		"\"hash\":null", "\"difficulty\":null",
+		"\"required_difficulty\":null",
 		"\"pool_verdict\":\"unanswered\"", "\"pool_error\":null",
 		"\"cause\":null", "\"cause_text\":null", "\"answer_id\":null",
 		"\"version_formula\":null", "\"latency_ms\":null",

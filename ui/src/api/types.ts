@@ -177,7 +177,7 @@ export const share = d.record({
   is_block: d.bool,
   verdict: d.text,
   firm: d.bool,
-  pool_verdict: d.word('unanswered', 'accepted', 'rejected'),
+  pool_verdict: d.word('unanswered', 'accepted', 'rejected', 'odd'),
   pool_error: d.maybeText,
   pool_reason: d.maybeText,
   agreement: d.maybeText,
