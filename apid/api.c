@@ -363,6 +363,7 @@ static const struct ipc_handler supervisor_handlers[] = {
 	{ MSG_ROW_PROCESS, on_row },
 	{ MSG_ROW_TEXT, on_row },
 	{ MSG_RELAY_STATS, on_last },
+	{ MSG_POOLS, on_last },
 	{ MSG_REPLY, on_last },
 	{ MSG_NONE, NULL },
 };

@@ -155,12 +155,40 @@ on_stats(void *arg, struct msg_in *m, const char *why)
 }
 
 static void
+take_pools(struct gather *g, struct mcur *c)
+{
+	uint32_t n = msg_get_u32(c);
+
+	if (n > POOLS_MAX || g->pools != NULL ||
+	    (g->pools = calloc(n + 1, sizeof(*g->pools))) == NULL)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		pool_rec_get(c, &g->pools[i]);
+	if (msg_end(c) == -1)
+		return;
+	g->npool_list = n;
+	g->have |= GATHER_POOL_LIST;
+}
+
+static void
+on_pools(void *arg, struct msg_in *m, const char *why)
+{
+	struct gather *g = arg;
+
+	g->ask[5] = NULL;
+	if (m != NULL && m->type == MSG_POOLS)
+		take_pools(g, &m->cur);
+	one_less(g);
+}
+
+static void
 gather_free(struct request *r)
 {
 	struct gather *g = r->work;
 
 	for (unsigned i = 0; i < GATHER_ASKS; i++)
 		ask_cancel(r->api, g->ask[i]);
+	free(g->pools);
 	free(g);
 }
 
@@ -184,6 +212,8 @@ gather_start(struct request *r, unsigned what, unsigned ms,
 		    { on_session, on_sessions } },
 		{ GATHER_SHARES, ROLE_QUERY_PAGE, MSG_QUERY,
 		    { on_stat, on_stats } },
+		{ GATHER_POOL_LIST, ROLE_SUPERVISOR, MSG_REQ_POOLS,
+		    { NULL, on_pools } },
 	};
 	static const struct query live = { .kind = Q_SESSIONS,
 		.flags = QF_LIVE,

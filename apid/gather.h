@@ -6,6 +6,7 @@
 #define APID_GATHER_H
 
 #include "apid/request.h"
+#include "common/poolrec.h"
 #include "common/record_stat.h"
 
 #define GATHER_PROCESSES 32
@@ -15,7 +16,8 @@
 #define GATHER_LIST      0x4u  /* processes */
 #define GATHER_SESSIONS  0x8u  /* live ones, counted by pool */
 #define GATHER_SHARES    0x10u /* of all, ever */
-#define GATHER_ASKS      5
+#define GATHER_POOL_LIST 0x20u /* as relayd knows them */
+#define GATHER_ASKS      6
 
 #define GATHER_POOLS     64
 
@@ -41,6 +43,8 @@ struct gather {
 	unsigned npools, sessions, connected;
 	bool sessions_complete;
 	struct roll shares;
+	struct pool_rec *pools; /* of relayd */
+	uint32_t npool_list;
 	struct ask *ask[GATHER_ASKS];
 };
 

@@ -227,29 +227,34 @@ get_config(struct request *r)
 /* --- GET /api/pools --- */
 
 static void
-put_pool(struct json_out *o, const struct gather_pool *p)
+put_ms(struct json_out *o, const char *key, uint32_t us)
 {
-	char seen[OBJECT_TIME];
+	json_key(o, key);
+	if (us != 0)
+		json_double(o, us / 1000.0);
+	else
+		json_null(o);
+}
 
-	object_time(p->last_seen_us, seen);
+/* As relayd knows it, and what captured knows of the sessions there. */
+static void
+put_pool(struct json_out *o, const struct gather *g, const struct pool_rec *p)
+{
+	static const struct gather_pool none;
+	const struct gather_pool *seen = &none;
+	char at[OBJECT_TIME];
+
+	for (unsigned i = 0; i < g->npools; i++)
+		if (g->pool[i].port == p->port &&
+		    strcmp(g->pool[i].host, p->host) == 0)
+			seen = &g->pool[i];
+	object_time(seen->last_seen_us, at);
 	json_object(o);
-	json_kcstr(o, "host", p->host);
-	json_kuint(o, "port", p->port);
-	text_or_null(o, "peer", p->peer);
-	json_kuint(o, "sessions", p->sessions);
-	json_kuint(o, "connected", p->connected);
-	json_kuint(o, "message_count", p->messages);
-	json_kcstr(o, "last_seen", seen);
-	json_key(o, "connect_ms");
-	if (p->connect_us != 0)
-		json_double(o, p->connect_us / 1000.0);
-	else
-		json_null(o);
-	json_key(o, "rtt_ms");
-	if (p->rtt_us != 0)
-		json_double(o, p->rtt_us / 1000.0);
-	else
-		json_null(o);
+	object_pool_members(o, p);
+	json_kuint(o, "connected", seen->connected);
+	json_kuint(o, "message_count", seen->messages);
+	json_kcstr(o, "last_seen", seen->last_seen_us != 0 ? at : NULL);
+	put_ms(o, "rtt_ms", seen->rtt_us);
 	json_object_end(o);
 }
 
@@ -258,13 +263,13 @@ pools_done(struct gather *g)
 {
 	struct request *r = g->r;
 
-	if (!(g->have & GATHER_SESSIONS)) {
-		reply_error(r, 503, "the query process did not answer");
+	if (!(g->have & GATHER_POOL_LIST)) {
+		reply_error(r, 503, "relayd did not answer");
 		return;
 	}
 	json_array(&r->out);
-	for (unsigned i = 0; i < g->npools; i++)
-		put_pool(&r->out, &g->pool[i]);
+	for (uint32_t i = 0; i < g->npool_list; i++)
+		put_pool(&r->out, g, &g->pools[i]);
 	json_array_end(&r->out);
 	reply_json(r, 200);
 }
@@ -272,7 +277,7 @@ pools_done(struct gather *g)
 void
 get_pools(struct request *r)
 {
-	gather_start(r, GATHER_SESSIONS, ASK_MS, pools_done);
+	gather_start(r, GATHER_SESSIONS | GATHER_POOL_LIST, ASK_MS, pools_done);
 }
 
 /* --- the rest --- */

@@ -183,7 +183,7 @@ static const struct route table[] = {
 	{ GET, "/api/alerts", VIEW, get_alerts, p_alerts, "Alert", NULL, NULL,
 	    "What was found wrong, newest first.", LIST, 0 },
 	{ GET, "/api/pools", VIEW, get_pools, NULL, "Pool", NULL, NULL,
-	    "Pools that sessions are connected to.", LIST, 0 },
+	    "The pools of each listener, and whether they answer.", LIST, 0 },
 	{ GET, "/api/processes", VIEW, get_processes, NULL, "Process", NULL,
 	    NULL, "HashScope's own processes.", LIST, 0 },
 	{ GET, "/api/config", VIEW, get_config, NULL, "Config", NULL, NULL,

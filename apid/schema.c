@@ -105,8 +105,10 @@ static const struct schema list[] = {
 	    "id:id kind:s severity:s active:b first_seen~:t? last_seen~:t? "
 	    "count:i session_id:u? message_id:id? text:s" },
 	{ "Pool",
-	    "host:s port:i peer:s? sessions:i connected:i message_count:i "
-	    "last_seen:t connect_ms:n? rtt_ms:n?" },
+	    "listener:s index:i host:s port:i state:up|down retry_ms:i? "
+	    "peer:s? sessions:i connects:i failures:i connect_ms:n? "
+	    "last_connect:t? last_failure:t? error:s? connected:i "
+	    "message_count:i last_seen:t? rtt_ms:n?" },
 	{ "Process",
 	    "role:s state:ready|starting|waiting|stopped pid:i? uid:i "
 	    "generation:i uptime_s:n rss_kb:i cpu_s:n logs_dropped:i "

@@ -544,6 +544,9 @@ def test_rest(scope):
     assert status == 200 and result["success"] is True
     assert result["pool_response"]["id"] == asked["id"]
     # The same connection, silent this time.
+    pools = requests.get(f"{url}/pools", timeout=hs.DEADLINE).json()
+    assert [(p["port"], p["state"], p["sessions"]) for p in pools] == [
+        (sc.pool.port, "up", 2)]
     status, result = post(f"/messages/{share}/replay")
     assert (status, result["success"], result["pool_response"]) == (
         200, False, None)
