@@ -403,6 +403,8 @@ auth_new(void)
 	if (auth == NULL)
 		return NULL;
 	random_bytes(key, sizeof(key));
+	/* The supervisor may still answer what our predecessor asked. */
+	random_bytes(&auth->last_id, sizeof(auth->last_id));
 	throttle_init(&auth->by_address, key[0], AUTH_SLOW_ADDRESS);
 	throttle_init(&auth->by_user, key[1], AUTH_SLOW_USER);
 	auth->dir = auth->next_dir = -1;
