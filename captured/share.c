@@ -417,6 +417,9 @@ share_on_message(struct ingest *in, struct session *s, unsigned d,
     const struct pair_answer *request)
 {
 	in->share = 0;
+	/* What HashScope repeats was mined, judged and counted before. */
+	if (s->rec.replay)
+		return;
 	/* What was in it cannot be known. */
 	if (d == 1 && (l->flags & LINE_TRUNCATED) != 0) {
 		share_on_gap(in, s);

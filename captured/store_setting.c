@@ -13,6 +13,7 @@ prepare(struct store *st, const char *text, struct bind *b)
 	sqlite3_stmt *q;
 	int rc;
 
+	memset(b, 0, sizeof(*b));
 	if (st->db == NULL)
 		return store_failed(st, SQLITE_NOTADB);
 	rc = sqlite3_prepare_v2(st->db, text, -1, &q, NULL);

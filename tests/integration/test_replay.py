@@ -279,6 +279,10 @@ def test_often(scope):
     assert (result["count"], result["sent"], result["accepted"],
             result["rejected"]) == (100, 100, 1, 99)
     assert {x["replay_of"] for x in replays(sc, 100)} == {share}
+    # Nobody mined them: they are in no account.
+    assert [(w["name"], w["shares"]["total"])
+            for w in sc.ctl("show", "workers")] == [("farm.1", 1)]
+    assert len(sc.ctl("show", "shares")) == 1
 
 
 def test_stop(scope):
