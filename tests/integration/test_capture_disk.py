@@ -94,6 +94,8 @@ def test_full_disk(small, leave):
     sc.settle()
     sc.hsd.wait_log("capture stops")
     assert len(sc.hsd.log("capture stops")) == 1
+    # Said at once, though it cannot be written down.
+    sc.hsd.wait_log("alert 1 began: capture_paused severity=critical")
     assert sc.stats()["tap.lost_bytes"] == 0
     (disk / "fill").unlink()
     hs.wait_for(lambda: not paused(sc), "an end of the pause")
@@ -115,6 +117,11 @@ def test_full_disk(small, leave):
     assert s["gap_bytes"] == count["gap_bytes"] >= len(during)
     assert s["state"] == "live"
     assert len(sc.hsd.log("capture stops")) == 1
+    alerts = {a["kind"]: a for a in sc.ctl("show", "alerts", "all")}
+    assert not alerts["capture_paused"]["active"]
+    assert alerts["capture_gap"]["active"]
+    assert len(alerts) == 2
+    assert len(sc.hsd.log("capture_paused")) == 2
 
 
 def moved(sc):
@@ -176,6 +183,8 @@ def test_damaged_store_at_the_start(scope, hashscoped, closing, name):
     # But for the header, in which SQLite has noted that it looked.
     assert (sc.hsd.state_dir / aside).read_bytes()[100:] == spoilt[100:]
     assert texts(sc.messages()) == said.splitlines()
+    alerts = {a["kind"]: a for a in sc.ctl("show", "alerts")}
+    assert aside in alerts["store_damaged"]["text"]
     pair[0].close()
     pair[1].close()
 
