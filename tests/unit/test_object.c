@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "common/object.h"
+#include "common/object_alert.h"
 
 #define MAX_TEXT (1u << 20)
 
@@ -299,6 +300,43 @@ test_time(void **state)
 	}
 }
 
+static void
+test_alert(void **state)
+{
+	static const char *const keys[] = { "id", "kind", "severity", "active",
+		"first_seen", "last_seen", "ended_at", "count", "pool",
+		"worker", "session_id", "message_id", "text", NULL };
+	struct alert_rec a = { .id = 7,
+		.kind = ALERT_SILENT,
+		.severity = ALERT_WARNING,
+		.first_us = 1000000,
+		.last_us = 2000000,
+		.count = 3 };
+	struct json_out o;
+	const char *text;
+
+	json_init(&o, MAX_TEXT);
+	snprintf(a.worker, sizeof(a.worker), "a\"\\\x01\xff");
+	object_alert(&o, &a);
+	text = finish(&o);
+	has_keys(text, keys);
+	has(text, "\"id\":\"7\",\"kind\":\"worker_silent\"");
+	has(text, "\"severity\":\"warning\",\"active\":true");
+	has(text, "\"ended_at\":null,\"count\":3,\"pool\":null");
+	has(text, "\"session_id\":null,\"message_id\":null");
+	json_reset(&o);
+	a.ended_us = 3000000;
+	a.has_session = true;
+	a.pos = 9;
+	object_alert(&o, &a);
+	text = finish(&o);
+	has(text, "\"active\":false");
+	has(text, "\"ended_at\":\"1970-01-01T00:00:03.000000Z\"");
+	has(text, "\"session_id\":\"00000000-0000-0000-0000-000000000000\"");
+	has(text, "\"message_id\":\"9\"");
+	json_clear(&o);
+}
+
 int
 main(void)
 {
@@ -308,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_message_hostile),
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_alert),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_time),
 	};
