@@ -244,6 +244,23 @@ def test_wrong_chain(mine):
     other.close()
 
 
+def test_one_session_on_another_chain(mine):
+    """The pool's other sessions are what it is compared with."""
+    sc = mine()
+    good, odd = Mining(sc, "good.1"), Mining(sc, "odd.1")
+    for block in (1, 2, 3):
+        good.notify(block)
+        odd.notify(block)
+
+    def disagree():
+        good.notify(4, height=800004)
+        odd.notify("another", height=800004)
+        return alerts(sc)
+    hs.wait_for(disagree, "an alert")
+    got = one(sc, "prevhash_disagrees")
+    assert got["pool"] == f"{sc.pool.host}:{sc.pool.port}"
+
+
 def test_silent_worker(mine):
     """Another's traffic moves time on."""
     sc = mine(silent="1s")
