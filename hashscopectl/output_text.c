@@ -339,6 +339,21 @@ session_counts(struct output *o, const struct session_rec *s)
 }
 
 static void
+session_replay(struct output *o, const struct session_rec *s)
+{
+	if (s->replay) {
+		line(o, "repeats message", "%llu",
+		    (unsigned long long)s->replay_of);
+		return;
+	}
+	line(o, "its shares", "%s, by agents %u times each",
+	    s->broadcast_enabled ? "published" : "not published",
+	    s->repeat_count);
+	line(o, "auto-replay", "%s, %u times each",
+	    s->auto_replay_enabled ? "on" : "off", s->auto_replay_count);
+}
+
+static void
 one_session(struct output *o, const struct session_rec *s)
 {
 	char id[SESSION_TEXT], num[UNITS_TEXT];
@@ -362,6 +377,7 @@ one_session(struct output *o, const struct session_rec *s)
 		text_line(o, "because", s->close_reason);
 		text_line(o, "in detail", s->close_detail);
 	}
+	session_replay(o, s);
 	session_counts(o, s);
 	account_lines(o, s);
 }
