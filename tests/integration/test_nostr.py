@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -491,3 +492,40 @@ def test_control(scope, relay, closing):
     off = scope("")
     done = off.run_ctl("show", "relays")
     assert done.returncode != 0 and b"nostrd is not running" in done.stderr
+
+
+# --- TLS ---
+
+def certificate(where, names):
+    """A certificate of its own authority, and its key: their paths."""
+    cert, key = where / f"{len(names)}.pem", where / f"{len(names)}.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+         "/CN=relay", "-addext", f"subjectAltName={names}", "-keyout", key,
+         "-out", cert], check=True, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def test_tls(scope, relay, closing, tmp_path):
+    """wss: one whose certificate is good for its name gets shares; one with
+    another's name, and one of an unknown authority, get nothing."""
+    good = certificate(tmp_path, "DNS:localhost")
+    other = certificate(tmp_path, "DNS:elsewhere.example")
+    unknown = certificate(tmp_path, "DNS:localhost,DNS:x")
+    both = tmp_path / "ca.pem"
+    both.write_text(good[0].read_text() + other[0].read_text())
+    relays = [relay(tls=t) for t in (good, other, unknown)]
+    urls = [f"wss://localhost:{r.port}" for r in relays]
+    sc = scope(settings(*urls, ca=f'"{both}"'))
+    m = closing(Miner(sc))
+    m.submit(5)
+    hs.wait_for(lambda: arrived(relays[0], [m]), "shares")
+    check(relays[0], [m])
+    for url in urls[1:]:
+        sc.hsd.wait_log(f"relay {url}: ")
+    rows = {x["url"]: x for x in sc.ctl("show", "relays")}
+    for r, url in zip(relays[1:], urls[1:]):
+        assert not r.events and rows[url]["connects"] == 0
+        assert rows[url]["pending"] == 5 and rows[url]["reason"]
