@@ -113,6 +113,29 @@ static const struct ipc_ops client_ops = {
 };
 
 static void
+on_alone_end(struct ipc *ipc, int err, void *arg)
+{
+	ipc_free(ipc);
+	event_base_loopbreak(arg);
+}
+
+static const struct ipc_ops alone_ops = {
+	.handlers = client_handlers,
+	.on_end = on_alone_end,
+};
+
+int
+resolver_alone(struct event_base *base, int fd)
+{
+	if (__nss_configure_lookup("hosts", "files dns") != 0)
+		return -1;
+	return ipc_new(base, fd, ROLE_NOSTR_RESOLVER, ROLE_NOSTR, &alone_ops,
+		   base) == NULL ?
+	    -1 :
+	    0;
+}
+
+static void
 conf_begin(void *arg)
 {
 }

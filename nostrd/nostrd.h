@@ -172,6 +172,9 @@ struct nostrd {
 
 const struct proc_role *nostrd_role(void);
 const struct proc_role *signer_role(void);
+/* Without a supervisor: serves fd, and ends the loop with it. */
+int signer_alone(struct event_base *, int fd, const uint8_t secret[32],
+    uint32_t kind);
 uint64_t nostrd_now(void); /* ms that only grow */
 int64_t nostrd_real_us(void);
 /* There is something new in the outbox. */

@@ -19,6 +19,7 @@
 
 struct signer {
 	struct proc *proc;
+	struct event_base *base; /* NULL: supervised */
 	struct ipc *nostrd;
 	struct nostr_key *key;
 	uint32_t kind[KINDS], next_kind[KINDS];
@@ -110,6 +111,9 @@ on_end(struct ipc *ipc, int err, void *arg)
 	if (s->nostrd == ipc)
 		s->nostrd = NULL;
 	ipc_free(ipc);
+	/* Of an agent: there will be no other. */
+	if (s->base != NULL)
+		event_base_loopbreak(s->base);
 }
 
 static const struct ipc_ops ops = { .handlers = handlers, .on_end = on_end };
@@ -196,17 +200,12 @@ sandbox(struct sandbox *box, void *arg)
 }
 
 static void
-peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
+attach(struct signer *s, struct event_base *base, int fd)
 {
-	struct signer *s = arg;
 	struct mbuf body;
 
-	if (role != ROLE_NOSTR) {
-		close(fd);
-		return;
-	}
 	ipc_free(s->nostrd);
-	s->nostrd = ipc_new(proc_base(proc), fd, ROLE_SIGNER, role, &ops, s);
+	s->nostrd = ipc_new(base, fd, ROLE_SIGNER, ROLE_NOSTR, &ops, s);
 	if (s->nostrd == NULL)
 		fatal("channel to nostrd");
 	mbuf_init(&body);
@@ -214,6 +213,32 @@ peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
 	if (ipc_send(s->nostrd, MSG_SIGNER_HELLO, 0, -1, &body) == -1)
 		log_warn("SIGNER_HELLO");
 	mbuf_free(&body);
+}
+
+static void
+peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
+{
+	if (role == ROLE_NOSTR)
+		attach(arg, proc_base(proc), fd);
+	else
+		close(fd);
+}
+
+int
+signer_alone(struct event_base *base, int fd, const uint8_t secret[32],
+    uint32_t kind)
+{
+	struct signer *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || (s->key = nostr_key_new(secret)) == NULL) {
+		free(s);
+		return -1;
+	}
+	s->kind[0] = kind;
+	s->nkinds = 1;
+	s->base = base;
+	attach(s, base, fd);
+	return 0;
 }
 
 static void

@@ -49,6 +49,8 @@ test_verify_pool_SRCS := $(test_verify_SRCS)
 test_verify_LIBS := -lm
 test_verify_terms_LIBS := -lm
 test_verify_pool_LIBS := -lm
+test_agent_SRCS := agent/agent_intake.c agent/agent_stats.c
+test_agent_LIBS := -lm
 test_outbox_SRCS := nostrd/outbox.c nostrd/seqs.c
 # These two run out of memory when they are told to.
 test_json_LIBS := -Wl,--wrap=realloc

@@ -1,0 +1,352 @@
+"""hashscope-agent: shares from Nostr to one pool, and nothing else."""
+import json
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import hs
+import nostr
+import rig
+import test_nostr
+
+RUN = test_nostr.RUN
+SESSION = "0190a1b2-0000-7000-8000-00000000000%d"
+
+relay = test_nostr.relay
+
+
+class Pool:
+    """A pool that takes all: what was submitted is in .submits."""
+
+    def __init__(self, verdict=lambda params: True):
+        self.verdict = verdict
+        self.submits, self.workers, self.agents = [], [], []
+        self.connections = 0
+        self._open = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                s, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(s)
+            threading.Thread(target=self._serve, args=(s,),
+                             daemon=True).start()
+
+    def _answer(self, m):
+        if m["method"] == "mining.subscribe":
+            self.agents.append(m["params"][0])
+            return [[["mining.notify", "1"]], "abcd", 4]
+        if m["method"] == "mining.authorize":
+            self.workers.append(m["params"][0])
+            return True
+        self.submits.append(m["params"])
+        return self.verdict(m["params"])
+
+    def _serve(self, s):
+        try:
+            for text in s.makefile():
+                m = json.loads(text)
+                said = self._answer(m)
+                line = {"id": m["id"], "result": said, "error": None}
+                if said is False:
+                    line = {"id": m["id"], "result": None,
+                            "error": [21, "Stale share", None]}
+                s.sendall(json.dumps(line).encode() + b"\n")
+        except OSError:
+            pass
+
+    def drop(self):
+        """Ends all connections."""
+        for s in self._open:
+            s.close() if s.fileno() == -1 else s.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def close(self):
+        """Ends it."""
+        self._listener.close()
+        self.drop()
+
+
+@pytest.fixture
+def takes_all(closing):
+    """takes_all(verdict): a Pool."""
+    return lambda *a: closing(Pool(*a))
+
+
+@pytest.fixture
+def agent(spawn, tmp_path):
+    """agent(pool, key, *relays, more=): a running agent that listens."""
+    def start(pool, key, *relays, name="a-1", more="", wait=True):
+        conf = tmp_path / f"{name}.conf"
+        conf.write_text(
+            f'pool "stratum+tcp://127.0.0.1:{pool.port}"\nworker "own"\n'
+            f'run "{RUN}"\nid "{name}"\nauthorized yes\n'
+            f'trust "{key.public.hex()}"\ntelemetry 200ms\nretry 20ms\n'
+            f'retry-max 200ms\nrate 1000/s\nreport "{tmp_path}/{name}.json"\n'
+            + "".join(f'relay "{r.url}"\n' for r in relays) + more)
+        a = spawn(hs.BUILD / "bin" / "hashscope-agent", "-f", conf)
+        if wait:
+            a.expect_error("ready")
+            hs.wait_for(lambda: any(r.requests for r in relays), "a REQ")
+        return a
+    return start
+
+
+def params(n):
+    """The parameters of a submit."""
+    return ["w", "6a", f"{n:08x}", "5f5e1000", f"{n * 7:08x}"]
+
+
+def batch(key, numbers, session=1, created_at=None, **change):
+    """An event with these shares, each with its number as seq."""
+    content = {
+        "schema": "hashscope.v2", "run_id": RUN,
+        "base": int(time.time() * 1000), "pools": ["pool.example:3333"],
+        "sessions": [f"{SESSION % session},0"], "workers": ["w"],
+        "jobs": ["6a"],
+        "rows": [f"0,{n},0,0,0," + ",".join(params(n)[2:])
+                 for n in numbers], **change}
+    return key.event(20780, json.dumps(content), test_nostr.tags(),
+                     created_at)
+
+
+def single(key, n, session=1, kind=30080, created_at=None, **change):
+    """The original's event of one share."""
+    content = {
+        "schema": "hashscope.v1", "run_id": RUN, "event_id": "x", "seq": n,
+        "ts": "2026-01-01T00:00:00Z",
+        "pool": {"host": "evil.example", "port": 1},
+        "stratum": {"method": "mining.submit", "id": 4, "params": params(n)},
+        "repeat_count": 1, "raw": None,
+        "context": {"session_id": SESSION % session, "miner_peer": ""},
+        **change}
+    return key.event(kind, json.dumps(content), test_nostr.tags() + [
+        ["d", f"{RUN}:{n}"]], created_at)
+
+
+def own(numbers):
+    """What the pool must get."""
+    return [["own", *params(n)[1:]] for n in numbers]
+
+
+def test_replay(agent, relay, takes_all, tmp_path):
+    """Shares come by both formats and by two relays, each is submitted once,
+    in our own name, to our own pool; telemetry and a report tell of it."""
+    key, pool = nostr.Key(), takes_all()
+    one, two = relay(), relay()
+    a = agent(pool, key, one, two)
+    hs.wait_for(lambda: one.requests and two.requests, "both")
+    assert set(one.requests[0][1]["kinds"]) == {20780, 30080, 20781}
+    assert one.requests[0][1]["authors"] == [key.public.hex()]
+    e = batch(key, range(1, 21))
+    for r in (one, two):
+        r.publish(e)
+    two.publish(batch(key, range(15, 31)))
+    one.publish(single(key, 31))
+    two.publish(single(key, 30))
+    hs.wait_for(lambda: len(pool.submits) >= 31, "submits")
+    last = single(key, 32)
+    one.publish(last)
+    hs.wait_for(lambda: len(pool.submits) >= 32, "the last")
+    assert sorted(pool.submits) == sorted(own(range(1, 33)))
+    assert pool.agents == ["hashscope_agent/own"]
+    assert pool.workers[0].startswith("own.hashscope_agent")
+
+    def told():
+        for e in one.events:
+            c = json.loads(e["content"])
+            if c["stats"]["submits_accepted_total"] == 32:
+                return e
+        return None
+    e = hs.wait_for(told, "telemetry")
+    c = json.loads(e["content"])
+    assert nostr.is_good(e) and e["kind"] == 30079
+    assert c["agent_id"] == "a-1" and c["conn_state"] == "connected"
+    assert c["pool_target"] == {"host": "127.0.0.1", "port": pool.port}
+    assert c["stats"]["share_events_received_total"] == 32
+    assert c["stats"]["latency_p99_ms"] > 0
+    assert nostr.tag(e, "d") == [f"{RUN}:a-1"]
+    status = rig.proc_status(a.pid)
+    assert status["Seccomp"] == "2" and int(status["CapEff"], 16) == 0
+    assert a.stop() == 0
+    report = json.loads((tmp_path / "a-1.json").read_text())
+    assert report["accepted"] == report["submitted"] == 32
+    assert report["rejected"] == 0 and report["latency_p50_ms"] > 0
+
+
+def test_forged(agent, relay, takes_all):
+    """Nothing but what the configured key signed, of this run and of now."""
+    key, other, pool = nostr.Key(), nostr.Key(), takes_all()
+    r = relay()
+    agent(pool, key, r)
+    now = int(time.time())
+    tamper = test_nostr.tampered
+    bad = [
+        batch(other, [100]),
+        tamper(batch(key, [101]), sig="0" * 128),
+        tamper(batch(key, [102]),
+               content=batch(key, [103])["content"]),
+        tamper(batch(other, [104]), pubkey=key.public.hex()),
+        batch(key, [105], run_id="other"),
+        batch(key, [106], created_at=now + 3600),
+        batch(key, [107], created_at=now - 3600),
+        single(key, 108, kind=30081),
+        single(key, 109, repeat_count=10**9),
+        single(key, 110, repeat_count="5"),
+        single(key, 111, stratum={"method": "mining.submit", "id": 1,
+                                  "params": [1, 2, {}]}),
+        single(key, 112, stratum={"method": "client.reconnect", "id": 1,
+                                  "params": params(112)}),
+        single(key, -113),
+        key.event(20780, "x" * 1000000, test_nostr.tags()),
+        key.event(20780, "[" * 50000, test_nostr.tags()),
+        key.event(20780, batch(key, [114])["content"],
+                  test_nostr.tags("other")),
+        key.event(20780, batch(key, [115])["content"], test_nostr.tags() +
+                  [["expiration", str(now - 1)]]),
+    ]
+    for e in bad:
+        r.say(["EVENT", "hashscope", e])
+    r.publish(batch(key, [1]))
+    hs.wait_for(lambda: pool.submits, "the good one")
+    r.publish(batch(key, [2]))
+    hs.wait_for(lambda: len(pool.submits) == 2, "another")
+    assert pool.submits == own([1, 2])
+
+
+def test_bounds(agent, relay, takes_all, tmp_path):
+    """How often, how many and how fast is the agent's own to say."""
+    key, pool, r = nostr.Key(), takes_all(), relay()
+    a = agent(pool, key, r, more="repeat 3\ntotal 10\n")
+    r.publish(single(key, 1, repeat_count=1000))
+    hs.wait_for(lambda: len(pool.submits) == 3, "three submits")
+    r.publish(batch(key, range(2, 50)))
+    assert a.wait() == 0
+    report = json.loads((tmp_path / "a-1.json").read_text())
+    assert report["submitted"] == len(pool.submits) == 10
+
+
+def test_verdicts(agent, relay, takes_all, tmp_path):
+    """What the pool rejects is counted by its reason."""
+    key, r = nostr.Key(), relay()
+    pool = takes_all(lambda p: int(p[2], 16) % 2 == 0)
+    a = agent(pool, key, r)
+    r.publish(batch(key, range(1, 11)))
+    hs.wait_for(lambda: len(pool.submits) == 10, "submits")
+    hs.wait_for(lambda: any(json.loads(e["content"])["stats"]
+                            ["submits_rejected_total"] == 5
+                            for e in r.events), "telemetry")
+    assert a.stop() == 0
+    report = json.loads((tmp_path / "a-1.json").read_text())
+    assert report["accepted"] == report["rejected"] == 5
+    assert report["rejected_by_reason"] == {"stale": 5}
+
+
+def test_comes_back(agent, relay, takes_all):
+    """Pool and relay go and come, in any order."""
+    key, pool, r = nostr.Key(), takes_all(), relay()
+    agent(pool, key, r)
+    for n in range(1, 7):
+        if n % 2:
+            seen = pool.connections
+            pool.drop()
+            hs.wait_for(lambda s=seen: pool.connections > s, "the pool again")
+        else:
+            seen = len(r.requests)
+            r.stop()
+            r.start()
+            hs.wait_for(lambda s=seen: len(r.requests) > s, "the relay again")
+        r.publish(batch(key, range(1, n + 1)))
+        hs.wait_for(lambda n=n: len(pool.submits) >= n, "submits")
+    assert sorted(pool.submits) == sorted(own(range(1, 7)))
+
+
+def control(key, command, created_at=None, **more):
+    """The operator's word."""
+    return key.event(20781, json.dumps({
+        "schema": "hashscope.v1", "run_id": RUN, "command": command,
+        **more}), test_nostr.tags(), created_at)
+
+
+def test_kill_switch(agent, relay, takes_all):
+    """It stops a fleet at once; an old word does nothing."""
+    key, pool, r = nostr.Key(), takes_all(), relay()
+    fleet = [agent(pool, key, r, name=f"a-{i}") for i in (1, 2)]
+    hs.wait_for(lambda: len(r.requests) == 2, "both")
+    now = int(time.time())
+    r.say(["EVENT", "hashscope", control(nostr.Key(), "stop", now + 5)])
+    r.publish(single(key, 1))
+    hs.wait_for(lambda: len(pool.submits) == 2, "one each")
+    stop = control(key, "stop", now + 10)
+    r.publish(stop)
+    for a in fleet:
+        a.expect_error("stopped by the operator")
+    r.publish(single(key, 2))
+    # Old, or said before: nothing.
+    r.publish(control(key, "start", now + 9))
+    r.publish(control(key, "start", now + 20, agent_id="a-1"))
+    fleet[0].expect_error("started by the operator")
+    r.publish(stop)
+    r.publish(single(key, 3))
+    hs.wait_for(lambda: len(pool.submits) == 3, "one of the first")
+    assert sorted(pool.submits) == sorted(own([1, 1, 3]))
+    fleet[0].send_signal(signal.SIGUSR1)
+    fleet[0].expect_error("stopped by the operator")
+
+
+def test_refuses(spawn):
+    """Without authorization, or without a publisher: not at all."""
+    base = {"POOL_HOST": "127.0.0.1", "RUN_ID": "r",
+            "NOSTR_RELAY_URL": "ws://127.0.0.1:1",
+            "AGENT_AUTHORIZED": "yes",
+            "NOSTR_TRUSTED": nostr.Key().public.hex()}
+    binary = hs.BUILD / "bin" / "hashscope-agent"
+    for name, word in (("AGENT_AUTHORIZED", "authorized"),
+                       ("NOSTR_TRUSTED", "no publisher"),
+                       ("POOL_HOST", "pool"), ("RUN_ID", "run"),
+                       ("NOSTR_RELAY_URL", "relay")):
+        a = spawn(binary, env={k: v for k, v in base.items() if k != name})
+        assert a.wait() == 1
+        assert word in "\n".join(a.errors)
+    a = spawn(binary, "-n", env=base)
+    assert a.wait() == 0, list(a.errors)
+    a = spawn(binary, "-n", env={**base, "AGENT_POOL_HOST": "x:y:z"})
+    assert a.wait() == 1 and "POOL_HOST" in "\n".join(a.errors)
+
+
+def test_circle(scope, agent, relay, takes_all, closing):
+    """A miner's shares go round: HashScope, relay, two agents, another pool,
+    and telemetry back."""
+    r, pool = relay(), takes_all()
+    fleet_keys = [nostr.Key(), nostr.Key()]
+    trust = '" "'.join(k.public.hex() for k in fleet_keys)
+    sc = scope(test_nostr.settings(r.url, trust=f'"{trust}"'))
+    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+
+    class Publisher:
+        public = type("", (), {"hex": staticmethod(lambda: npub)})
+    for i, k in enumerate(fleet_keys):
+        secret = sc.hsd.dir / f"agent-{i}.key"
+        secret.write_text(k.secret.hex())
+        secret.chmod(0o600)
+        agent(pool, Publisher, r, name=f"a-{i}",
+              more=f'key "{secret}"\n')
+    hs.wait_for(lambda: len(r.requests) >= 3, "all")
+    m = closing(test_nostr.Miner(sc))
+    m.submit(20)
+    hs.wait_for(lambda: len(pool.submits) == 40, "submits")
+    assert sorted(pool.submits) == sorted(
+        2 * [["own", *p[1:]] for p in m.sent])
+    hs.wait_for(lambda: sorted(
+        (a["agent_id"], a["stats"]["submits_accepted_total"])
+        for a in sc.ctl("show", "agents")) == [("a-0", 20), ("a-1", 20)],
+        "telemetry of both")
