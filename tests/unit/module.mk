@@ -16,6 +16,7 @@ test_throttle_SRCS := hashscoped/auth_throttle.c
 test_audit_SRCS := hashscoped/auth_audit.c
 test_auth_SRCS := $(wildcard hashscoped/auth*.c) hashscoped/password.c
 test_store_SRCS := $(store_SRCS)
+test_head_SRCS := apid/head.c apid/pack.c
 test_rollup_SRCS := $(store_SRCS)
 test_select_SRCS := $(store_SRCS)
 # It starts the real process.

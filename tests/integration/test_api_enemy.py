@@ -1,0 +1,185 @@
+"""Who means ill: half-open connections, slow writers and readers, pages of
+other sites, connections that are used again; and what others notice of it."""
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+import requests
+
+import hs
+import rig
+from test_api_basic import api, get  # noqa: F401  (a fixture)
+
+HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def door(b):
+    return rig.connect("127.0.0.1", int(b.url.rsplit(":", 1)[1]))
+
+
+def talk(s, data):
+    """One answer of a connection that stays: (status, body)."""
+    s.sendall(data)
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += s.recv(4096)
+    head, body = got.split(b"\r\n\r\n", 1)
+    size = int(re.search(rb"Content-Length: (\d+)", head)[1])
+    while len(body) < size:
+        body += s.recv(4096)
+    return int(head.split()[1]), body
+
+
+def test_half_open_connections_push_each_other_out(api):
+    """Others get their answer at once, and the relay notices nothing."""
+    pair = api.pair()
+    before = rig.proc_rss(api.hsd.child("apid"))
+    slow = []
+    for i in range(1000):
+        s = door(api)
+        s.sendall(HEAD[:20 + i % 10])
+        slow.append(s)
+    for _ in range(20):
+        start = time.monotonic()
+        assert get(api, "/api/me").status_code == 200
+        assert time.monotonic() - start < 1
+    api.settled(pair)
+    after = rig.proc_rss(api.hsd.child("apid"))
+    assert rig.SANITIZED or after - before < 32 << 20
+    ended = 0
+    for s in slow:
+        s.settimeout(0)
+        try:
+            ended += s.recv(4096) == b""
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            ended += 1
+        s.close()
+    assert ended > 500
+    hs.wait_for(lambda: rig.proc_fds(api.hsd.child("apid")) and len(
+        rig.proc_fds(api.hsd.child("apid"))) < 100, "they are gone")
+
+
+def test_a_request_in_pieces(api):
+    s = door(api)
+    for i in range(len(HEAD)):
+        s.send(HEAD[i:i + 1])
+    assert talk(s, b"\r\n")[0] in (200, 503)
+    s.close()
+
+
+@pytest.mark.parametrize("head,status", [
+    (b"POST /api/replay/stop HTTP/1.1\r\nHost: localhost\r\n"
+     b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    (b"POST /api/replay/stop HTTP/1.1\r\nHost: localhost\r\n"
+     b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n", 400),
+    (b"GET /health HTTP/1.1\r\nHost : localhost\r\n\r\n", 400),
+    (b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403),
+    (b"GET /api/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
+     b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", 426),
+    (b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\n\r\n", 400),
+    (b"POST /api/login HTTP/1.1\r\nHost: localhost\r\n"
+     b"Content-Length: 999999\r\n\r\n", 413),
+])
+def test_the_second_request_of_a_connection(api, head, status):
+    s = door(api)
+    assert talk(s, HEAD + b"\r\n")[0] == 200
+    assert talk(s, head)[0] == status
+    s.close()
+
+
+def test_a_page_of_another_site(api):
+    """Forms, and scripts that the browser marks as foreign."""
+    path = api.url + "/api/replay/stop"
+    for headers in ({"Origin": "http://evil.example"},
+                    {"Sec-Fetch-Site": "cross-site"},
+                    {"Content-Type": "application/x-www-form-urlencoded"},
+                    {"Content-Type": "text/plain"}):
+        reply = requests.post(path, data=b"{}", headers=headers,
+                              timeout=hs.DEADLINE)
+        assert reply.status_code == 403, headers
+
+
+def test_an_allowed_origin(box):
+    b = box(env={"API_AUTH": "none",
+                 "CORS_ORIGINS": '["http://dash.example"]'}, capture=True)
+    b.url = b.hsd.expect_error(r"the console is at (http://\S+)/ and")[1]
+    b.hsd.child("apid")
+    hs.wait_for(lambda: get(b, "/health").status_code == 200, "health")
+    mine = {"Origin": "http://dash.example"}
+    reply = get(b, "/api/messages", headers=mine)
+    assert reply.headers["Access-Control-Allow-Origin"] == mine["Origin"]
+    assert "Link" in reply.headers["Access-Control-Expose-Headers"]
+    reply = requests.options(b.url + "/api/login", headers={
+        **mine, "Access-Control-Request-Method": "POST"}, timeout=hs.DEADLINE)
+    assert reply.status_code == 204
+    assert "POST" in reply.headers["Access-Control-Allow-Methods"]
+    assert get(b, "/health", headers={"Origin": "http://x"}
+               ).status_code == 403
+
+
+def test_headers_of_every_answer(api):
+    for path in ("/", "/docs", "/api/sessions", "/nowhere.js"):
+        reply = get(api, path)
+        assert "frame-ancestors 'none'" in (
+            reply.headers["Content-Security-Policy"])
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert reply.headers["Referrer-Policy"] == "no-referrer"
+    reply = requests.head(api.url + "/api/sessions", timeout=hs.DEADLINE)
+    assert reply.status_code == 200 and not reply.content
+
+
+def test_files_of_the_console(box, tmp_path):
+    """ETag, gzip, paths that the console routes itself."""
+    dist = tmp_path / "dist"
+    (dist / "assets").mkdir(parents=True)
+    (dist / "index.html").write_text("<!DOCTYPE html><p>" + "console " * 99)
+    (dist / "assets" / "a-1.js").write_text("x" * 5000)
+    where = tmp_path / "build"
+    for part in ("bin", "libexec"):
+        shutil.copytree(hs.BUILD / part, where / part)
+    (where / "share/hashscope").mkdir(parents=True)
+    subprocess.run([hs.BUILD / "tools/pack",
+                    where / "share/hashscope/console.pack", dist],
+                   check=True, timeout=hs.DEADLINE)
+    saved, hs.BUILD = hs.BUILD, where
+    try:
+        b = box(env={"API_AUTH": "none"}, capture=True)
+    finally:
+        hs.BUILD = saved
+    b.url = b.hsd.expect_error(r"the console is at (http://\S+)/ and")[1]
+    b.hsd.child("apid")
+    page = hs.wait_for(lambda: get(b, "/messages"), "the console")
+    assert page.text.startswith("<!DOCTYPE html><p>console")
+    script = get(b, "/assets/a-1.js")
+    assert script.headers["Content-Encoding"] == "gzip"
+    assert "immutable" in script.headers["Cache-Control"]
+    assert script.text == "x" * 5000
+    plain = get(b, "/assets/a-1.js", headers={"Accept-Encoding": "identity"})
+    assert plain.text == script.text
+    assert get(b, "/assets/a-1.js", headers={
+        "If-None-Match": script.headers["ETag"]}).status_code == 304
+    assert get(b, "/assets/none.js").status_code == 404
+    assert get(b, "/../etc/passwd").status_code in (200, 404)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool")
+def test_metrics_are_what_prometheus_takes(api):
+    text = get(api, "/metrics").text
+    assert "hashscope_sessions 0" in text
+    subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                   check=True, timeout=60)
+
+
+def test_beyond_loopback_only_when_told(box):
+    b = box(env={"API_HOST": "0.0.0.0"}, capture=True)
+    b.hsd.expect_error(r"stays on loopback.*ssh -L")
+    port = int(b.hsd.expect_error(r"console is at http://127.0.0.1:(\d+)/")[1])
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        bound = [x.split()[1] for x in f if x.split()[3] == "0A"]
+    assert [x.split(":")[0] for x in bound if
+            int(x.split(":")[1], 16) == port] == ["0100007F"]
