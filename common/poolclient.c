@@ -31,7 +31,8 @@ struct poolclient {
 	char why[256];
 	struct poolclient_facts facts;
 	struct mbuf in, out;
-	bool *freed; /* on the stack of feed(), while it runs */
+	bool busy;   /* in feed(), whose callbacks may free it */
+	bool doomed; /* they have */
 	uint64_t now;
 	uint32_t next_id;
 	/* A ring in the order of sending. */
@@ -153,8 +154,9 @@ poolclient_free(struct poolclient *p)
 {
 	if (p == NULL)
 		return;
-	if (p->freed != NULL)
-		*p->freed = true;
+	p->doomed = true;
+	if (p->busy)
+		return; /* feed() does it */
 	mbuf_free(&p->in);
 	mbuf_free(&p->out);
 	explicit_bzero(p->conf.password, sizeof(p->conf.password));
@@ -552,50 +554,52 @@ on_line(struct poolclient *p, const char *line, size_t len)
 		    jtree_member(t, root, "params"));
 }
 
+static bool
+goes_on(const struct poolclient *p)
+{
+	return !p->doomed && p->state != POOLCLIENT_FAILED;
+}
+
 /* The lines that are complete; the rest stays. */
-static int
-cut_lines(struct poolclient *p, const bool *freed)
+static void
+cut_lines(struct poolclient *p)
 {
 	const char *data = (const char *)p->in.data, *end;
-	size_t at = 0;
+	size_t at = 0, len;
 
-	while (p->state != POOLCLIENT_FAILED &&
+	while (goes_on(p) && p->in.len > at &&
 	    (end = memchr(data + at, '\n', p->in.len - at)) != NULL) {
-		size_t len = (size_t)(end - (data + at));
-
+		len = (size_t)(end - (data + at));
 		on_line(p, data + at, len);
-		if (*freed)
-			return -1;
 		at += len + 1;
 	}
-	if (at > 0) {
-		memmove(p->in.data, p->in.data + at, p->in.len - at);
-		p->in.len -= at;
-	}
-	return 0;
+	if (at == 0)
+		return;
+	memmove(p->in.data, p->in.data + at, p->in.len - at);
+	p->in.len -= at;
 }
 
 int
 poolclient_feed(struct poolclient *p, const void *data, size_t len,
     uint64_t now_ns)
 {
-	bool freed = false;
-
-	if (p->state == POOLCLIENT_FAILED)
+	if (!goes_on(p))
 		return -1;
 	p->now = now_ns;
-	p->freed = &freed;
+	p->busy = true;
 	msg_put_raw(&p->in, data, len);
 	if (p->in.bad)
 		fail_with(p, "out of memory", NULL);
-	else if (p->in.len > 0 && cut_lines(p, &freed) == -1)
-		return -1;
-	if (!freed && p->in.len > POOLCLIENT_LINE_MAX)
+	else
+		cut_lines(p);
+	if (goes_on(p) && p->in.len > POOLCLIENT_LINE_MAX)
 		fail_with(p, "a line of the pool has no end", NULL);
-	if (!freed && p->out.bad)
+	if (goes_on(p) && p->out.bad)
 		fail_with(p, "out of memory", NULL);
-	if (freed)
-		return -1;
-	p->freed = NULL;
-	return p->state == POOLCLIENT_FAILED ? -1 : 0;
+	p->busy = false;
+	if (goes_on(p))
+		return 0;
+	if (p->doomed)
+		poolclient_free(p);
+	return -1;
 }
