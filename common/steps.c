@@ -378,7 +378,7 @@ steps_json(struct json_out *o, const struct steps *t, const struct share_rec *s,
 	json_object(o);
 	json_kbool(o, "possible", t->why == NULL);
 	json_kcstr(o, "why", t->why);
-	if (t->why == NULL) {
+	if (t->why == NULL && j != NULL) {
 		put_coinbase(o, t, s, j);
 		put_merkle(o, t, j);
 		put_header(o, t, s, j);
