@@ -253,6 +253,16 @@ on_serve(evutil_socket_t fd, short what, void *arg)
 			event_add(c->wr, NULL);
 }
 
+/* It may have to be answered, with a pong or the end. */
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct ws_client *c = arg;
+
+	event_add(c->wr, NULL);
+	on_serve(fd, what, c->ws);
+}
+
 static const struct lws_protocols protocols[] = {
 	{ "", callback, 0, WS_TEXT_MAX, 0, NULL, 0 },
 	{ NULL, NULL, 0, 0, 0, NULL, 0 },
@@ -355,8 +365,8 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
 	set_options(c, query);
 	if (c->kind == WS_MESSAGES && !c->subscribed)
 		c->plain = plain_place(ws);
-	c->rd = event_new(ws->api->base, fd, EV_READ | EV_PERSIST, on_serve,
-	    ws);
+	c->rd = event_new(ws->api->base, fd, EV_READ | EV_PERSIST, on_readable,
+	    c);
 	c->wr = event_new(ws->api->base, fd, EV_WRITE, on_serve, ws);
 	if (c->rd == NULL || c->wr == NULL || event_add(c->rd, NULL) == -1) {
 		if (c->rd != NULL)

@@ -35,7 +35,7 @@ flush(struct work *w)
 
 	if (w->out.bad)
 		return ctl_no("out of memory");
-	if (fwrite(w->out.data, 1, n, stdout) != n)
+	if (n > 0 && fwrite(w->out.data, 1, n, stdout) != n)
 		return ctl_no("the standard output takes no more");
 	mbuf_reset(&w->out);
 	return EXIT_OK;

@@ -76,19 +76,23 @@ set_type(struct file *f)
 static uint8_t *
 read_all(int fd, size_t *len, const char *what)
 {
-	size_t cap = 65536, n = 0;
-	uint8_t *p = malloc(cap);
+	size_t cap = 0, n = 0;
+	uint8_t *p = NULL, *grown;
 	ssize_t r;
 
-	while (p != NULL && (r = read(fd, p + n, cap - n)) != 0) {
+	do {
+		if (n == cap) {
+			cap = cap == 0 ? 65536 : 2 * cap;
+			grown = realloc(p, cap);
+			if (grown == NULL)
+				err(1, "%s", what);
+			p = grown;
+		}
+		r = read(fd, p + n, cap - n);
 		if (r == -1)
 			err(1, "%s", what);
 		n += (size_t)r;
-		if (n == cap)
-			p = realloc(p, cap *= 2);
-	}
-	if (p == NULL)
-		err(1, "%s", what);
+	} while (r > 0);
 	*len = n;
 	return p;
 }

@@ -1,6 +1,7 @@
 """Fixtures of the integration tests; the helpers are in hs.py."""
 import pytest
 
+import apirig
 import cap
 import hs
 import rig
@@ -84,3 +85,10 @@ def scope(build, closing):
 def load(closing):
     """load(sessions=, rate=, seed=, pad=): a cap.Load."""
     return lambda **options: closing(cap.Load(**options))
+
+
+@pytest.fixture
+def api(box):
+    """A box whose console asks nobody who they are; see apirig."""
+    return apirig.opened(box(args=["-v"], env={"API_AUTH": "none"},
+                             capture=True))

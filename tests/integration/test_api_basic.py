@@ -5,23 +5,9 @@ import requests
 
 import hs
 import rig
+from apirig import get
 
 FORMATS = jsonschema.FormatChecker()
-
-
-@pytest.fixture
-def api(box):
-    """A box whose console asks nobody who they are; with .url, .get()."""
-    b = box(args=["-v"], env={"API_AUTH": "none"}, capture=True)
-    m = b.hsd.expect_error(r"the console is at (http://\S+)/ and asks nobody")
-    b.url = m[1]
-    b.hsd.child("apid")
-    hs.wait_for(lambda: get(b, "/health").status_code == 200, "health")
-    return b
-
-
-def get(b, path, **kw):
-    return requests.get(b.url + path, timeout=hs.DEADLINE, **kw)
 
 
 def schema_of(doc, operation, status):

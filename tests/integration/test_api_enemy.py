@@ -10,7 +10,7 @@ import requests
 
 import hs
 import rig
-from test_api_basic import api, get  # noqa: F401  (a fixture)
+from apirig import get
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 

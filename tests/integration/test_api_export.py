@@ -11,7 +11,7 @@ import pytest
 
 import hs
 import rig
-from test_api_basic import api, get  # noqa: F401  (a fixture)
+from apirig import get
 
 LINES = [b'{"id":%d,"method":"mining.submit","params":["w","=1+1",%d]}\n'
          % (n, n) for n in range(400)]

@@ -9,7 +9,7 @@ import websockets
 
 import hs
 import rig
-from test_api_basic import api, get  # noqa: F401  (a fixture)
+from apirig import get
 
 
 def url(b, path):
