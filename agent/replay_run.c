@@ -17,6 +17,9 @@
 /* A share of another age than this belongs to a job of before. */
 #define OLD_S        60
 #define VERSION_MASK 0x1fffe000u
+/* Whoever asked for a replay waits for its end: so much longer than for one
+ * answer, however many there are. */
+#define EXTRA_MS     3000u
 
 struct run {
 	TAILQ_ENTRY(run) entry;
@@ -29,6 +32,7 @@ struct run {
 	void *arg;
 	struct link *link;
 	struct event *timer; /* the pool's time is over */
+	struct event *end;   /* that of who asked is */
 	struct run_result res;
 	char *response;
 	char extranonce1[129]; /* of our connection */
@@ -62,6 +66,8 @@ run_free(struct run *run)
 	r->nruns--;
 	if (run->timer != NULL)
 		event_free(run->timer);
+	if (run->end != NULL)
+		event_free(run->end);
 	free(run->share.line);
 	free(run->response);
 	free(run);
@@ -177,6 +183,28 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	snprintf(why, sizeof(why), "the pool did not answer within %.3g s",
 	    r->conf.answer_ms / 1000.0);
 	fail(run, why);
+}
+
+static void
+on_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct run *run = arg;
+
+	if (run->link != NULL)
+		link_release(run->link, false);
+	run->link = NULL;
+	fail(run, "time is over: not all were sent, or answered");
+}
+
+/* A replay that somebody waits for; a loop lasts as long as it likes. */
+static int
+end_begins(struct run *run)
+{
+	uint32_t ms = run->replay->conf.answer_ms + EXTRA_MS;
+	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+
+	run->end = evtimer_new(run->replay->base, on_end, run);
+	return run->end == NULL ? -1 : event_add(run->end, &tv);
 }
 
 static void
@@ -366,7 +394,7 @@ run_begin(struct replay *r, struct share *s, const struct origin *o,
 	r->nruns++;
 	run->timer = evtimer_new(r->base, on_time, run);
 	fill_conf(r, &run->share, o, &conf);
-	if (run->timer != NULL)
+	if (run->timer != NULL && (!keep || end_begins(run) == 0))
 		run->link = link_get(r, &run->share, o, &conf, run);
 	explicit_bzero(conf.password, sizeof(conf.password));
 	if (run->link == NULL) {

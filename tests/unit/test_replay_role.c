@@ -668,6 +668,28 @@ test_rate(void **state)
 	has(w, "\"success\":true");
 }
 
+/* Who asked does not wait for ever, be the pace as it may. */
+static void
+test_too_many(void **state)
+{
+	struct world *w = *state;
+
+	w->conf.rate = 2;
+	w->conf.answer_ms = 400;
+	settled(w);
+	act_on(w, ACT_REPLAY, 1000, false, "");
+	give_message(w);
+	give_session(w);
+	give_subscription(w);
+	handshake(w, "farm.1");
+	for (unsigned i = 0; i < 7; i++)
+		pool_answers(w, pool_takes(w), "\"result\":true");
+	done(w, 200);
+	has(w, "\"success\":false");
+	has(w, "\"error\":\"time is over");
+	has(w, "\"count\":1000");
+}
+
 static void
 follow(struct world *w, bool on, bool live)
 {
@@ -863,6 +885,7 @@ main(void)
 		WITH(test_pools_that_fail),
 		WITH(test_count),
 		WITH(test_rate),
+		WITH(test_too_many),
 		WITH(test_auto),
 		WITH(test_stop),
 		WITH(test_stop_replay),
