@@ -28,6 +28,7 @@ static const struct table_column share_table[] = {
 static const struct table_column worker_table[] = {
 	{ "WORKER", 0, 48 },
 	{ "LIVE", 1, 0 },
+	{ "HASHRATE", 1, 0 },
 	{ "SHARES", 1, 0 },
 	{ "ACCEPTED", 1, 0 },
 	{ "REJECTED", 1, 0 },
@@ -267,6 +268,7 @@ worker_row(struct output *o, const struct worker_rec *w)
 
 	table_cell(t, "%s", safe(w->name, buf));
 	table_cell(t, "%" PRIu32, w->live);
+	table_cell(t, "%s", units_hashrate(w->hashrate[RATES_10M], num));
 	table_cell(t, "%s", units_count(w->shares, num));
 	table_cell(t, "%s", units_count(w->accepted, num));
 	table_cell(t, "%s", units_count(w->rejected, num));

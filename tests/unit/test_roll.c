@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/conform.h"
+#include "common/fanout.h"
 #include "common/rates.h"
 #include "common/record.h"
 #include "common/roll.h"
@@ -259,6 +261,74 @@ test_young(void **state)
 		    100 * ROLL_HASHES / 5);
 }
 
+/* --- how a job spreads --- */
+
+static void
+test_fanout(void **state)
+{
+	struct fanout f = { .sessions = 0 }, g = { .sessions = 0 };
+	struct mbuf m;
+
+	assert_int_equal(fanout_part(&f, 0.5), 0);
+	for (int64_t i = 1; i <= 1000; i++)
+		fanout_add(&f, i * 100);
+	fanout_add(&f, -5); /* clocks of two processors */
+	assert_int_equal(f.sessions, 1001);
+	assert_int_equal(f.last_us, 100000);
+	assert_in_range(fanout_part(&f, 0.5), 43000, 57000);
+	assert_in_range(fanout_part(&f, 0.99), 86000, 100000);
+	assert_int_equal(fanout_part(&f, 1), 100000);
+	mbuf_init(&m);
+	fanout_pack(&f, &m);
+	assert_in_range(m.len, 1, FANOUT_PACKED);
+	/* Unpacking adds. */
+	assert_int_equal(fanout_unpack(&g, m.data, m.len), 0);
+	assert_memory_equal(&f, &g, sizeof(f));
+	assert_int_equal(fanout_unpack(&g, m.data, m.len), 0);
+	assert_int_equal(g.sessions, 2002);
+	assert_int_equal(g.last_us, 100000);
+	assert_int_equal(fanout_unpack(&g, m.data, m.len - 1), -1);
+	mbuf_free(&m);
+}
+
+/* --- how somebody speaks --- */
+
+static void
+test_notes(void **state)
+{
+	struct conform_notes n = { .of = { { 0 } } }, back;
+	struct mbuf m;
+	struct mcur c;
+	unsigned i, j;
+
+	for (i = 0; i < CONFORM_MAX; i++) {
+		/* Each has a code of its own, and says something. */
+		assert_true(strlen(conform_text((enum conform)i)) > 10);
+		for (j = 0; j < i; j++)
+			assert_string_not_equal(conform_code((enum conform)i),
+			    conform_code((enum conform)j));
+	}
+	conform_note(&n, CONFORM_CRLF, 7);
+	conform_note(&n, CONFORM_CRLF, 9);
+	conform_note(&n, CONFORM_SUBMIT_MALFORMED, 8);
+	mbuf_init(&m);
+	conform_pack(&n, &m);
+	mcur_init(&c, m.data, m.len);
+	conform_unpack(&back, &c);
+	assert_int_equal(msg_end(&c), 0);
+	assert_memory_equal(&n, &back, sizeof(n));
+	assert_int_equal(back.of[CONFORM_CRLF].count, 2);
+	assert_int_equal(back.of[CONFORM_CRLF].first, 7);
+	assert_int_equal(back.of[CONFORM_CRLF].last, 9);
+	/* What a newer HashScope wrote is left out. */
+	m.data[1] = CONFORM_MAX;
+	mcur_init(&c, m.data, m.len);
+	conform_unpack(&back, &c);
+	assert_int_equal(msg_end(&c), 0);
+	assert_int_equal(back.of[CONFORM_CRLF].count, 0);
+	mbuf_free(&m);
+}
+
 int
 main(void)
 {
@@ -270,6 +340,8 @@ main(void)
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_young),
+		cmocka_unit_test(test_fanout),
+		cmocka_unit_test(test_notes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
