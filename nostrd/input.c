@@ -41,6 +41,7 @@ struct input {
 	uint8_t store[16];
 	uint64_t pos, committed, asked_to, marked_ms;
 	bool placed;               /* pos means something */
+	bool failing;              /* the outbox takes nothing */
 	uint32_t last_id, page_id; /* page_id 0: no page is being read */
 	uint64_t page_ms;
 	struct row *rows;
@@ -188,7 +189,8 @@ on_message(struct ipc *ipc, struct msg_in *m, void *arg)
 		in->rows[in->nrows++].pos = r.pos;
 }
 
-static void
+/* -1: the disk, now; later it may. */
+static int
 publish(struct input *in, const struct row *row)
 {
 	const struct known *k = lookup(in, row->share.session);
@@ -196,15 +198,14 @@ publish(struct input *in, const struct row *row)
 	struct nostr_share s;
 
 	if (!k->broadcast || k->pool_host[0] == '\0' || k->pool_port == 0)
-		return;
+		return 0;
 	s = row->share;
 	s.repeat = k->repeat > NOSTR_REPEAT_MAX ? NOSTR_REPEAT_MAX : k->repeat;
 	s.pool_port = k->pool_port;
 	memcpy(s.pool_host, k->pool_host, sizeof(s.pool_host));
 	if (n->conf.miner_address)
 		memcpy(s.peer, k->peer, sizeof(s.peer));
-	if (outbox_share(n->outbox, &s, row->pos) == -1)
-		log_warn("the outbox");
+	return outbox_share(n->outbox, &s, row->pos);
 }
 
 /* All sessions of the page are known: out with it. */
@@ -214,9 +215,20 @@ page_done(struct input *in)
 	uint64_t now = nostrd_now();
 	unsigned i;
 
-	for (i = 0; i < in->nrows; i++)
-		publish(in, &in->rows[i]);
 	in->page_id = 0;
+	for (i = 0; i < in->nrows; i++) {
+		if (publish(in, &in->rows[i]) == 0) {
+			in->failing = false;
+			continue;
+		}
+		/* A full disk: from here on again, in a second. */
+		if (!in->failing)
+			log_warn("the outbox takes nothing");
+		in->failing = true;
+		if (i > 0)
+			in->pos = in->rows[i - 1].pos;
+		return;
+	}
 	if (in->asked_to > in->pos)
 		in->pos = in->asked_to;
 	if (now - in->marked_ms >= MARK_MS) {

@@ -352,6 +352,8 @@ def test_bound(scope, relay, closing):
         rig.send_and_expect(m.sock, m.pool, line[at:at + 100000])
     sc.hsd.wait_log("shares will not reach every relay")
     sc.settle()
+    if "san" not in hs.BUILD.name:
+        assert rig.proc_rss(sc.pid("nostrd")) < 64 * 2**20
     r.start()
 
     def whole():
