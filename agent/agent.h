@@ -8,6 +8,7 @@
  *	agent_intake.c	what is believed of what relays send
  *	agent_relay.c	the relays: shares in, telemetry out
  *	agent_pool.c	the connection to the pool, submits
+ *	agent_mine.c	shares of its own
  *	agent_stats.c	counters, rates, latency, the report
  */
 #ifndef AGENT_AGENT_H
@@ -23,12 +24,25 @@
 #include "common/nostr_publish.h"
 #include "common/nostr_share.h"
 #include "common/nostr_ws.h"
+#include "common/poolclient.h"
 #include "common/record_agent.h"
 
 #define AGENT_RELAYS 8
 #define AGENT_TRUST  16
 
+/* What a share of our own is meant to be. */
+enum mine_kind {
+	MINE_VALID,
+	MINE_STALE,
+	MINE_DUPLICATE,
+	MINE_LOW,
+	MINE_MALFORMED,
+	MINE_KINDS
+};
+
 struct agent_conf {
+	bool mine; /* else: what the events say */
+	uint32_t mix[MINE_KINDS];
 	char pool_host[256];
 	uint16_t pool_port;
 	char worker[129], password[129];
@@ -97,6 +111,9 @@ struct agent_stats {
 	uint64_t bucket[STATS_BUCKETS]; /* of latency */
 	uint64_t answers;
 	uint64_t reason[ANSWER_REASONS];
+	/* Of our own shares. */
+	uint64_t made[MINE_KINDS], took[MINE_KINDS], wrong[MINE_KINDS];
+	uint64_t late; /* valid ones whose job was withdrawn on their way */
 };
 
 void stats_submit(struct agent_stats *, uint64_t now_s);
@@ -110,6 +127,24 @@ void stats_fill(const struct agent_stats *, uint64_t now_s, struct agent_rec *);
 /* For people, and as JSON. */
 void stats_report(const struct agent_stats *, const struct agent_conf *,
     double seconds, FILE *text, FILE *json);
+
+/* --- agent_mine.c: pure --- */
+
+struct miner;
+const char *mine_kind_name(unsigned);
+struct miner *miner_new(const struct agent_conf *);
+void miner_free(struct miner *);
+/* A new session: nothing of the old holds. */
+void miner_reset(struct miner *);
+/* Something that the pool said; facts have it. */
+void miner_notice(struct miner *, const struct poolclient_facts *,
+    const char *method, const struct jtree *, uint32_t params);
+/* Looks for the next share with at most so many hashes: 1 and its parameters,
+ * or 0, not yet. */
+int miner_next(struct miner *, unsigned hashes, char out[NOSTR_PARAMS_MAX],
+    enum mine_kind *);
+/* Grows when jobs are withdrawn. */
+uint64_t miner_generation(const struct miner *);
 
 /* --- the process --- */
 

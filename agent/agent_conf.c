@@ -137,7 +137,48 @@ set_seconds(struct agent_conf *c, const char *s, size_t off,
 	return 0;
 }
 
+static int
+set_mode(struct agent_conf *c, const char *s, size_t off, struct conf_why *why)
+{
+	c->mine = strcmp(s, "mine") == 0;
+	if (!c->mine && strcmp(s, "replay") != 0)
+		return conf_say(why, "replay or mine was expected");
+	return 0;
+}
+
+/* "valid=90,stale=4": weights; what is not named is not made. */
+static int
+set_mix(struct agent_conf *c, const char *s, size_t off, struct conf_why *why)
+{
+	unsigned long n;
+	unsigned k;
+	char *end;
+	size_t len;
+
+	memset(c->mix, 0, sizeof(c->mix));
+	while (*s != '\0') {
+		for (k = 0; k < MINE_KINDS; k++) {
+			len = strlen(mine_kind_name(k));
+			if (strncmp(s, mine_kind_name(k), len) == 0 &&
+			    s[len] == '=')
+				break;
+		}
+		if (k == MINE_KINDS)
+			return conf_say(why,
+			    "valid=90,stale=4 and the like was expected");
+		n = strtoul(s + len + 1, &end, 10);
+		if (end == s + len + 1 || n > 1000000 ||
+		    (*end != ',' && *end != '\0'))
+			return conf_say(why, "a weight was expected");
+		c->mix[k] = (uint32_t)n;
+		s = end + (*end == ',');
+	}
+	return 0;
+}
+
 static const struct setting settings[] = {
+	{ "mode", "MODE", set_mode, 0 },
+	{ "mix", NULL, set_mix, 0 },
 	{ "pool", "POOL_HOST", set_pool, 0 },
 	{ NULL, "POOL_PORT", set_port, 0 },
 	{ "worker", "WORKER_NAME", set_text, AT(worker) },
@@ -174,6 +215,11 @@ defaults(struct agent_conf *c)
 	memset(c, 0, sizeof(*c));
 	snprintf(c->worker, sizeof(c->worker), "hashscope_agent");
 	snprintf(c->password, sizeof(c->password), "x");
+	c->mix[MINE_VALID] = 90;
+	c->mix[MINE_STALE] = 4;
+	c->mix[MINE_DUPLICATE] = 3;
+	c->mix[MINE_LOW] = 2;
+	c->mix[MINE_MALFORMED] = 1;
 	c->rate = 100;
 	c->repeat = 10;
 	c->queue = 10000;
@@ -274,9 +320,10 @@ read_environment(struct agent_conf *c, char *const envp[],
 		if (name == NULL)
 			continue;
 		s = variable(envp, "AGENT_", name);
-		/* These two would say too little without it. */
+		/* These would say too little without it. */
 		if (s == NULL && strcmp(name, "ID") != 0 &&
-		    strcmp(name, "AUTHORIZED") != 0)
+		    strcmp(name, "AUTHORIZED") != 0 &&
+		    strcmp(name, "MODE") != 0)
 			s = variable(envp, "", name);
 		if (s == NULL)
 			continue;

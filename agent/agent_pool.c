@@ -23,6 +23,8 @@
 #define SPREAD_MOST  100
 #define WAITING      512
 #define ADDRS        8
+#define MINE_NS      4000000 /* of each tick */
+#define MINE_HASHES  2000
 
 struct queued {
 	struct queued *next;
@@ -35,6 +37,8 @@ struct queued {
 struct waiting {
 	uint64_t tag; /* 0: free */
 	uint64_t sent_ns;
+	uint64_t generation; /* of the work, when it was sent */
+	enum mine_kind kind;
 };
 
 union address {
@@ -56,6 +60,7 @@ struct pool {
 	uint64_t nqueued;
 	struct waiting waiting[WAITING];
 	uint64_t last_tag;
+	struct miner *miner; /* NULL: replay */
 	double tokens;
 	uint64_t tokens_at, random;
 	char why[200];
@@ -135,9 +140,13 @@ void
 pool_share(struct pool *p, const struct nostr_share *s)
 {
 	const struct agent_conf *c = &p->agent->conf;
-	struct queued *q = make(p, s);
+	struct queued *q;
 
 	p->agent->stats.received++;
+	/* One that makes its own is not driven by others'. */
+	if (c->mine)
+		return;
+	q = make(p, s);
 	if (q == NULL) {
 		p->agent->stats.dropped++;
 		return;
@@ -209,21 +218,41 @@ may_submit(struct pool *p, uint64_t now)
 }
 
 static int
-submit(struct pool *p, const struct queued *q)
+submit(struct pool *p, const char *params, size_t len, enum mine_kind kind)
 {
 	struct waiting *w = waiting_of(p, 0);
 	uint64_t now = agent_now_ns();
 
 	if (w == NULL)
 		return -1;
-	if (poolclient_submit(p->client, q->params, q->len, p->last_tag + 1,
-		now) == -1)
+	if (poolclient_submit(p->client, params, len, p->last_tag + 1, now) ==
+	    -1)
 		return -1;
 	w->tag = ++p->last_tag;
 	w->sent_ns = now;
+	w->kind = kind;
+	if (p->miner != NULL) {
+		w->generation = miner_generation(p->miner);
+		p->agent->stats.made[kind]++;
+	}
 	p->tokens -= 1;
 	stats_submit(&p->agent->stats, now / 1000000000);
 	return 0;
+}
+
+/* A few milliseconds of looking for our own. */
+static void
+mine(struct pool *p, uint64_t now)
+{
+	uint64_t until = agent_now_ns() + MINE_NS;
+	char params[NOSTR_PARAMS_MAX];
+	enum mine_kind kind;
+
+	while (may_submit(p, now) && waiting_of(p, 0) != NULL &&
+	    agent_now_ns() < until)
+		if (miner_next(p->miner, MINE_HASHES, params, &kind) == 1 &&
+		    submit(p, params, strlen(params), kind) == -1)
+			break;
 }
 
 static void
@@ -232,6 +261,8 @@ submit_due(struct pool *p, uint64_t now)
 	uint64_t n = p->nqueued;
 	struct queued *q;
 
+	if (p->miner != NULL)
+		mine(p, now);
 	/* Once around: who is not due goes to the end again. */
 	while (n-- > 0 && may_submit(p, now)) {
 		q = pop(p);
@@ -239,7 +270,7 @@ submit_due(struct pool *p, uint64_t now)
 			push(p, q);
 			continue;
 		}
-		if (submit(p, q) == -1) {
+		if (submit(p, q->params, q->len, MINE_VALID) == -1) {
 			push(p, q);
 			break;
 		}
@@ -294,6 +325,34 @@ on_state(void *arg, enum poolclient_state state)
 	}
 }
 
+/* Is it the verdict that this share must get? */
+static void
+judge(struct pool *p, const struct waiting *w, bool accepted)
+{
+	struct agent_stats *s = &p->agent->stats;
+
+	s->took[w->kind] += accepted;
+	if (accepted == (w->kind == MINE_VALID))
+		return;
+	/* Its job was withdrawn while it was on its way. */
+	if (w->kind == MINE_VALID &&
+	    w->generation != miner_generation(p->miner)) {
+		s->late++;
+		return;
+	}
+	s->wrong[w->kind]++;
+}
+
+static void
+on_notice(void *arg, const char *method, const struct jtree *t, uint32_t params)
+{
+	struct pool *p = arg;
+
+	if (p->miner != NULL && p->client != NULL)
+		miner_notice(p->miner, poolclient_facts(p->client), method, t,
+		    params);
+}
+
 static void
 on_answer(void *arg, const struct poolclient_answer *a)
 {
@@ -301,6 +360,8 @@ on_answer(void *arg, const struct poolclient_answer *a)
 	struct agent_stats *s = &p->agent->stats;
 	struct waiting *w = a->tag == 0 ? NULL : waiting_of(p, a->tag);
 
+	if (w != NULL && p->miner != NULL)
+		judge(p, w, a->said.class == ANSWER_ACCEPTED);
 	if (w != NULL)
 		w->tag = 0;
 	stats_answer(s, a->waited_ns / 1000);
@@ -314,7 +375,8 @@ on_answer(void *arg, const struct poolclient_answer *a)
 }
 
 static const struct poolclient_ops client_ops = { .on_state = on_state,
-	.on_answer = on_answer };
+	.on_answer = on_answer,
+	.on_notice = on_notice };
 
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
@@ -373,6 +435,8 @@ disconnect(struct pool *p, const char *why)
 	p->fd = -1;
 	poolclient_free(p->client);
 	p->client = NULL;
+	if (p->miner != NULL)
+		miner_reset(p->miner);
 	for (unsigned i = 0; i < WAITING; i++) {
 		p->agent->stats.unanswered += p->waiting[i].tag != 0;
 		p->waiting[i].tag = 0;
@@ -394,8 +458,13 @@ new_client(struct pool *p)
 	memset(&pc, 0, sizeof(pc));
 	snprintf(pc.user_agent, sizeof(pc.user_agent), "hashscope_agent/%.40s",
 	    c->worker);
-	snprintf(pc.worker, sizeof(pc.worker), "%s.hashscope_agent%05u",
-	    c->worker, (unsigned)random_below(p, 100000));
+	/* As the original, where the shares are others'; what it makes itself
+	 * it submits as who it is. */
+	if (c->mine)
+		snprintf(pc.worker, sizeof(pc.worker), "%s", c->worker);
+	else
+		snprintf(pc.worker, sizeof(pc.worker), "%s.hashscope_agent%05u",
+		    c->worker, (unsigned)random_below(p, 100000));
 	snprintf(pc.password, sizeof(pc.password), "%s", c->password);
 	return poolclient_new(&pc, &client_ops, p);
 }
@@ -527,7 +596,10 @@ pool_new(struct agent *a)
 	p->random = agent_now_ns() | 1;
 	p->tokens = 1;
 	p->tick = event_new(a->base, -1, EV_PERSIST, on_tick, p);
-	if (p->tick == NULL) {
+	if (a->conf.mine)
+		p->miner = miner_new(&a->conf);
+	if (p->tick == NULL || (a->conf.mine && p->miner == NULL)) {
+		miner_free(p->miner);
 		free(p);
 		return NULL;
 	}
@@ -543,6 +615,7 @@ pool_free(struct pool *p)
 	if (p->client != NULL)
 		disconnect(p, p->why);
 	pool_stop(p);
+	miner_free(p->miner);
 	event_free(p->tick);
 	free(p);
 }

@@ -79,6 +79,9 @@ stats_fill(const struct agent_stats *s, uint64_t now, struct agent_rec *r)
 	r->attempted = s->attempted;
 	r->accepted = s->accepted;
 	r->rejected = s->rejected;
+	r->mismatches = 0;
+	for (unsigned k = 0; k < MINE_KINDS; k++)
+		r->mismatches += s->wrong[k];
 	r->last_latency_ms = ms(s->last_us);
 	r->per_second_1min = stats_rate(s, now, 60);
 	r->per_second_10sec = stats_rate(s, now, 10);
@@ -102,6 +105,11 @@ report_text(const struct agent_stats *s, const struct agent_conf *c,
 			fprintf(f, "    %-16s %" PRIu64 "\n",
 			    answer_reason_name((enum answer_reason)i),
 			    s->reason[i]);
+	for (unsigned k = 0; c->mine && k < MINE_KINDS; k++)
+		fprintf(f,
+		    "  %-18s %" PRIu64 ", accepted %" PRIu64
+		    ", judged wrongly %" PRIu64 "\n",
+		    mine_kind_name(k), s->made[k], s->took[k], s->wrong[k]);
 	fprintf(f, "  unanswered         %" PRIu64 "\n", s->unanswered);
 	fprintf(f, "  dropped            %" PRIu64 "\n", s->dropped);
 	fprintf(f, "  events refused     %" PRIu64 "\n", s->refused);
@@ -147,6 +155,16 @@ report_json(const struct agent_stats *s, const struct agent_conf *c,
 			    answer_reason_name((enum answer_reason)i),
 			    s->reason[i]);
 	json_object_end(&o);
+	json_kobject(&o, "made");
+	for (unsigned k = 0; c->mine && k < MINE_KINDS; k++) {
+		json_kobject(&o, mine_kind_name(k));
+		json_kuint(&o, "submitted", s->made[k]);
+		json_kuint(&o, "accepted", s->took[k]);
+		json_kuint(&o, "wrong", s->wrong[k]);
+		json_object_end(&o);
+	}
+	json_object_end(&o);
+	json_kuint(&o, "late", s->late);
 	json_kuint(&o, "unanswered", s->unanswered);
 	json_kuint(&o, "dropped", s->dropped);
 	json_kuint(&o, "events_refused", s->refused);

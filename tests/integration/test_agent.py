@@ -350,3 +350,43 @@ def test_circle(scope, agent, relay, takes_all, closing):
         (a["agent_id"], a["stats"]["submits_accepted_total"])
         for a in sc.ctl("show", "agents")) == [("a-0", 20), ("a-1", 20)],
         "telemetry of both")
+
+
+MIX = 'mode mine\nmix "valid=80,stale=6,duplicate=5,low=5,malformed=4"\n'
+
+
+def mined(agent, pool, relay, tmp_path, more, *options):
+    """The report of an agent that mines at a simulated pool."""
+    key, r = nostr.Key(), relay()
+    p = pool("--difficulty", "1e-6", "--block-interval", "0.5", "--seed", 3,
+             *options)
+    a = agent(p, key, r, more=MIX + more)
+    assert a.wait() == 0, list(a.errors)
+    told = [json.loads(e["content"])["stats"]["verdict_mismatches_total"]
+            for e in r.events]
+    return json.loads((tmp_path / "a-1.json").read_text()), told
+
+
+def test_mine(agent, pool, relay, tmp_path):
+    """Shares of its own: the good ones are accepted, the faults are not."""
+    report, told = mined(agent, pool, relay, tmp_path,
+                         "rate 200/s\ntotal 800\n")
+    made = report["made"]
+    assert sum(k["submitted"] for k in made.values()) == 800
+    assert all(k["wrong"] == 0 for k in made.values()), report
+    assert all(k["submitted"] > 10 for k in made.values()), report
+    assert made["valid"]["accepted"] + report["late"] == (
+        made["valid"]["submitted"])
+    assert made["valid"]["submitted"] >= 600
+    assert report["latency_p50_ms"] > 0 and set(told) == {0}
+
+
+def test_mine_misjudged(agent, pool, relay, tmp_path):
+    """A pool that accepts anything is found out."""
+    report, told = mined(agent, pool, relay, tmp_path,
+                         "rate 200/s\ntotal 400\n", "--accept-all")
+    made = report["made"]
+    assert made["valid"]["wrong"] == 0
+    for kind in ("stale", "duplicate", "low"):
+        assert made[kind]["wrong"] == made[kind]["submitted"] > 0, report
+    assert max(told) > 0

@@ -50,7 +50,7 @@ test_verify_pool_SRCS := $(test_verify_SRCS)
 test_verify_LIBS := -lm
 test_verify_terms_LIBS := -lm
 test_verify_pool_LIBS := -lm
-test_agent_SRCS := agent/agent_intake.c agent/agent_stats.c
+test_agent_SRCS := $(patsubst %,agent/agent_%.c,intake mine stats)
 test_agent_LIBS := -lm
 test_outbox_SRCS := nostrd/outbox.c nostrd/seqs.c
 # These two run out of memory when they are told to.

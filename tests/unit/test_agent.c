@@ -166,6 +166,71 @@ test_control(void **state)
 	assert_int_equal(said, 0);
 }
 
+/* --- shares of its own --- */
+
+static void
+notify(struct miner *m, const char *job, const char *clean)
+{
+	static const struct poolclient_facts facts = { .extranonce1 = "abcd",
+		.extranonce2_size = 4,
+		.difficulty = 1e-9 };
+	char text[600];
+
+	snprintf(text, sizeof(text),
+	    "[\"%s\",\"00000000000000000000000000000000000000000000000000000"
+	    "00000000000\",\"01000000\",\"ffffffff\",[],\"20000000\","
+	    "\"1d00ffff\",\"69209500\",%s]",
+	    job, clean);
+	assert_int_equal(jtree_parse(&tree, text, strlen(text)), 0);
+	miner_notice(m, &facts, "mining.notify", &tree, jtree_root(&tree));
+}
+
+/* The mix is kept, and no fault is made that could not be one yet. */
+static void
+test_mine(void **state)
+{
+	unsigned made[MINE_KINDS] = { 0 };
+	char params[NOSTR_PARAMS_MAX], last[NOSTR_PARAMS_MAX] = "";
+	enum mine_kind kind;
+	struct miner *m;
+
+	conf.mix[MINE_VALID] = 80;
+	conf.mix[MINE_STALE] = conf.mix[MINE_DUPLICATE] = 8;
+	conf.mix[MINE_LOW] = conf.mix[MINE_MALFORMED] = 2;
+	snprintf(conf.worker, sizeof(conf.worker), "w");
+	assert_non_null(m = miner_new(&conf));
+	assert_int_equal(miner_next(m, 100, params, &kind), 0);
+	notify(m, "1", "true");
+	for (unsigned i = 0; i < 50; i++) {
+		while (miner_next(m, 1000, params, &kind) == 0)
+			;
+		assert_int_not_equal(kind, MINE_STALE);
+	}
+	notify(m, "2", "true");
+	for (unsigned i = 0; i < 1000; i++) {
+		while (miner_next(m, 1000, params, &kind) == 0)
+			;
+		made[kind]++;
+		if (kind == MINE_DUPLICATE)
+			assert_string_equal(params, last);
+		else if (kind == MINE_VALID)
+			assert_string_not_equal(params, last);
+		assert_true((strncmp(params, "[\"w\",\"1\"", 8) == 0) ==
+		    (kind == MINE_STALE));
+		if (kind == MINE_VALID)
+			memcpy(last, params, sizeof(last));
+	}
+	assert_in_range(made[MINE_VALID], 790, 810);
+	assert_in_range(made[MINE_STALE], 75, 85);
+	assert_in_range(made[MINE_DUPLICATE], 75, 85);
+	assert_in_range(made[MINE_LOW], 15, 25);
+	assert_in_range(made[MINE_MALFORMED], 15, 25);
+	/* Another session: nothing is known. */
+	miner_reset(m);
+	assert_int_equal(miner_next(m, 1000, params, &kind), 0);
+	miner_free(m);
+}
+
 /* --- numbers --- */
 
 static void
@@ -210,6 +275,7 @@ main(void)
 		TEST(test_once),
 		TEST(test_faults),
 		TEST(test_control),
+		TEST(test_mine),
 		cmocka_unit_test(test_percentiles),
 		cmocka_unit_test(test_rates),
 	};
