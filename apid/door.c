@@ -41,6 +41,7 @@ struct visitor {
 	struct identify identify; /* for a WebSocket */
 	const struct ws_path *path;
 	char *query;
+	size_t head_len;
 };
 TAILQ_HEAD(visitors, visitor);
 
@@ -245,7 +246,8 @@ to_ws(struct visitor *v)
 	struct span query = { v->query, strlen(v->query) };
 	const char *why;
 
-	if (ws_add(d->api->ws, v->fd, &v->addr, v->path, query, &why) == -1) {
+	if (ws_add(d->api->ws, v->fd, &v->addr, v->path, query, v->head_len,
+		&why) == -1) {
 		turn_away(v, 503, why);
 		return;
 	}
@@ -286,6 +288,7 @@ ask_for_ws(struct visitor *v, const struct head *h)
 		turn_away(v, 429, "too many requests");
 		return;
 	}
+	v->head_len = h->len;
 	v->query = strndup(h->query.p == NULL ? "" : h->query.p, h->query.len);
 	if (v->query == NULL) {
 		turn_away(v, 503, "out of memory");

@@ -258,7 +258,14 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct ws_client *c = arg;
+	enum lws_close_status bad = track_look(c);
 
+	if (bad != LWS_CLOSE_STATUS_NOSTATUS) {
+		/* What it has sent is not read any more. */
+		c->ws->api->n.ws_cut++;
+		shutdown(fd, SHUT_RD);
+		client_end(c, bad);
+	}
 	event_add(c->wr, NULL);
 	on_serve(fd, what, c->ws);
 }
@@ -341,7 +348,8 @@ plain_place(const struct ws *ws)
 
 int
 ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
-    const struct ws_path *path, struct span query, const char **why)
+    const struct ws_path *path, struct span query, size_t head_len,
+    const char **why)
 {
 	struct ws_client *c;
 
@@ -356,6 +364,7 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
 	c->fd = fd;
 	c->addr = *addr;
 	c->kind = path->kind;
+	c->track.at = head_len;
 	c->since = c->moved = c->spoke = api_now();
 	STAILQ_INIT(&c->frames);
 	for (unsigned i = 0; i < TOPICS; i++) {

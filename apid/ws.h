@@ -13,12 +13,13 @@ const struct ws_path *ws_path(struct span path);
 struct ws *ws_new(struct apid *); /* before the sandbox */
 void ws_free(struct ws *);
 /*
- * Takes a connection over whose head, still unread, asks for an upgrade and
- * may have it.  -1 and why when there are too many; fd is then still the
+ * Takes a connection over whose head, still unread, of head_len bytes, asks
+ * for an upgrade and may have it.  -1 and why when there are too many; fd is then still the
  * caller's.
  */
 int ws_add(struct ws *, int fd, const struct sockaddr_storage *,
-    const struct ws_path *, struct span query, const char **why);
+    const struct ws_path *, struct span query, size_t head_len,
+    const char **why);
 void ws_tick(struct ws *);
 unsigned ws_clients(const struct ws *);
 /* captured's news, and its coming and going (ipc NULL). */

@@ -2,6 +2,7 @@
  * What the files of the WebSocket side share.
  *
  *	ws.c		clients: coming, reading, writing, going
+ *	ws_mask.c	frames, before libwebsockets reads them
  *	ws_ring.c	what came lately, as JSON that is made once
  *	ws_live.c	captured's news into the rings, and on to clients
  *	ws_sub.c	subscriptions: what a client wants, and its frames
@@ -118,6 +119,14 @@ struct ws_frame {
 	struct blob *blob;
 };
 
+/* How far the frames of a client have been looked at. */
+struct ws_track {
+	uint64_t at; /* in the stream */
+	uint8_t head[14];
+	unsigned have;
+	uint64_t payload; /* what is left of it */
+};
+
 struct ws_client {
 	LIST_ENTRY(ws_client) entry;
 	struct ws *ws;
@@ -125,6 +134,7 @@ struct ws_client {
 	int fd;
 	struct sockaddr_storage addr;
 	struct event *rd, *wr;
+	struct ws_track track;
 	enum ws_kind kind;
 	bool open, gone;
 	bool plain;      /* gets bare objects */
@@ -152,6 +162,7 @@ struct ws {
 	struct ring messages, shares;
 	struct json_out out;
 	struct jtree tree;
+	uint8_t peek[65536];
 	/* The feed. */
 	uint32_t wanted;
 	bool hello; /* captured has said where it is */
@@ -171,6 +182,11 @@ void client_text(struct ws_client *, const char *text, size_t len);
 void client_json(struct ws_client *);
 void client_end(struct ws_client *, enum lws_close_status);
 void ws_serve(struct ws *); /* soon */
+
+/* --- ws_mask.c --- */
+/* NOSTATUS: nothing is wrong with what has come. */
+enum lws_close_status track_look(struct ws_client *);
+enum lws_close_status track_bytes(struct ws_track *, const uint8_t *, size_t);
 
 /* --- ws_live.c --- */
 /* Subscribes to what clients want now. */

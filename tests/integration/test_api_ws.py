@@ -136,6 +136,9 @@ def test_filters_and_topics(api):
 
 
 @pytest.mark.parametrize("frame", [
+    pytest.param(b"\x81\x05hello", id="not masked"),
+    pytest.param(b"\x81\x82\0\0\0\0{}" * 3 + b"\x81\x05hello",
+                 id="not masked, later"),
     pytest.param(b"\x81\xfe\x7f\xff" + bytes(4) + b"a" * 32767, id="too long"),
     pytest.param(b"\x01\x81\0\0\0\0a" + b"\x00\x80\0\0\0\0" * 2000,
                  id="a flood of fragments"),
