@@ -116,11 +116,12 @@ note_id(struct session *s, unsigned d, const struct stratum_msg *m,
 static void
 note_side(struct session *s, unsigned d, enum stratum_method m, uint64_t pos)
 {
+	bool pools = m >= STRATUM_M_NOTIFY && m <= STRATUM_M_PING;
+	bool miners = m >= STRATUM_M_SUBSCRIBE && m <= STRATUM_M_PONG;
+
 	if (m == STRATUM_M_OTHER)
 		note(s, CONFORM_UNKNOWN_METHOD, pos);
-	else if (m >= STRATUM_M_NOTIFY && m <= STRATUM_M_PING && d == 0)
-		note(s, CONFORM_WRONG_SIDE, pos);
-	else if (m >= STRATUM_M_SUBSCRIBE && m <= STRATUM_M_PONG && d == 1)
+	else if ((pools && d == 0) || (miners && d == 1))
 		note(s, CONFORM_WRONG_SIDE, pos);
 }
 
