@@ -95,6 +95,7 @@ struct ws_sub {
 	uint32_t every;      /* ms between two frames; 0: as they come */
 	int64_t next;        /* ms */
 	uint64_t cursor;     /* all up to it has been sent or left out */
+	unsigned epoch;      /* the captured that it was told by */
 	/* Catching up: */
 	bool past;      /* behind the ring */
 	bool asked_old; /* whether it missed something is known */
@@ -165,7 +166,8 @@ struct ws {
 	uint8_t peek[65536];
 	/* The feed. */
 	uint32_t wanted;
-	bool hello; /* captured has said where it is */
+	bool hello;     /* captured has said where it is */
+	unsigned epoch; /* how many of them there were */
 	uint8_t store_id[16];
 	bool has_store;
 	uint64_t committed;

@@ -60,8 +60,10 @@ ws_on_capture(struct ws *ws, struct ipc *ipc)
 {
 	ws->wanted = 0;
 	ws->hello = false;
-	if (ipc != NULL)
-		live_want(ws);
+	if (ipc == NULL)
+		return;
+	ws->epoch++;
+	live_want(ws);
 }
 
 /* --- plain clients --- */
@@ -204,24 +206,38 @@ plain_one(struct ws *ws, struct item *it, const struct message_rec *m)
 
 /* --- the feed --- */
 
-static void
-reset_all(struct ws *ws, uint64_t to)
-{
-	struct ws_client *c;
-
-	ring_cut(&ws->messages, to);
-	LIST_FOREACH(c, &ws->clients, entry)
-		sub_reset(&c->sub[TOPIC_MESSAGES], to);
-}
-
 /* Another store: its positions have nothing to do with those before. */
 static void
 check_store(struct ws *ws, const uint8_t id[16])
 {
-	if (ws->has_store && memcmp(ws->store_id, id, 16) != 0)
-		reset_all(ws, 0);
+	struct ws_client *c;
+
+	if (ws->has_store && memcmp(ws->store_id, id, 16) != 0) {
+		ring_cut(&ws->messages, 0);
+		LIST_FOREACH(c, &ws->clients, entry)
+			sub_reset(&c->sub[TOPIC_MESSAGES], 0);
+	}
 	ws->has_store = true;
 	memcpy(ws->store_id, id, 16);
+}
+
+/*
+ * What captured had given out before it ended may never have been stored:
+ * who was told by that one forgets it.  Who came later was told by this one.
+ */
+static void
+on_reset(struct ws *ws, uint64_t to)
+{
+	struct ws_client *c;
+
+	LIST_FOREACH(c, &ws->clients, entry) {
+		struct ws_sub *s = &c->sub[TOPIC_MESSAGES];
+
+		if (s->epoch != ws->epoch)
+			sub_reset(s, to);
+		s->epoch = ws->epoch;
+	}
+	live_push(ws);
 }
 
 static void
@@ -349,7 +365,7 @@ ws_on_feed(struct ws *ws, struct msg_in *m)
 	case MSG_FEED_RESET:
 		to = msg_get_u64(&m->cur);
 		if (msg_end(&m->cur) == 0)
-			reset_all(ws, to);
+			on_reset(ws, to);
 		break;
 	default:
 		break;

@@ -322,6 +322,7 @@ begin(struct ws_sub *s, bool since, uint64_t pos)
 		check_future(s);
 	}
 	s->asked_old = !since;
+	s->epoch = ws->epoch;
 }
 
 static void

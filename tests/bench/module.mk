@@ -18,3 +18,4 @@ $(eval $(call program,bench_verify,bench/verify))
 bench: all tools
 	$(Q)HS_BUILD=$(CURDIR)/$(B) /usr/bin/python3 -B tests/bench/bench.py
 	$(Q)$(B)/bench/verify
+	$(Q)HS_BUILD=$(CURDIR)/$(B) /usr/bin/python3 -B tests/bench/api.py

@@ -109,6 +109,52 @@ def test_nothing_is_missed_while_apid_is_killed(api):
     asyncio.run(run())
 
 
+def test_captured_is_killed_meanwhile(api):
+    """What it had not stored is told again, after a reset if need be."""
+    async def run():
+        pair = api.pair()
+        got = {}
+        async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
+            await ws.send(json.dumps({"subscribe": {
+                "topic": "messages", "method": "mining.n"}}))
+            for i in range(3):
+                for n in range(i * 30, i * 30 + 30):
+                    say(pair, n, "mining.n")
+                while len(got) < i * 30 + 30:
+                    m = await receive(ws)
+                    if m["type"] == "reset":
+                        got = {k: v for k, v in got.items()
+                               if v <= int(m["to"])}
+                        continue
+                    assert m["type"] == "messages", m
+                    for x in m["data"]:
+                        assert x["jsonrpc_id"] not in got
+                        got[x["jsonrpc_id"]] = int(x["id"])
+                os.kill(api.hsd.child("captured"), signal.SIGKILL)
+                api.hsd.wait_log("captured is ready", i + 2)
+        assert sorted(got) == list(range(90))
+        assert sorted(got.values()) == [got[i] for i in range(90)]
+    asyncio.run(run())
+
+
+def test_nothing_of_old_for_who_comes_now(api):
+    """Without since a subscription begins with what comes."""
+    async def run():
+        pair = api.pair()
+        for n in range(50):
+            say(pair, n, "mining.old")
+        hs.wait_for(lambda: get(api, "/api/messages", params={
+            "limit": 60}).json()[49:], "all of them")
+        async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
+            for topic in ("messages", "stats"):
+                await ws.send(json.dumps({"subscribe": {"topic": topic}}))
+            await until(ws, "stats", 1)
+            say(pair, 99, "mining.new")
+            assert [m["method"] for m in await until(ws, "messages", 1)] == [
+                "mining.new"]
+    asyncio.run(run())
+
+
 def test_filters_and_topics(api):
     async def run():
         pair = api.pair()
