@@ -183,7 +183,7 @@ read_key(const char *path, uint8_t secret[32])
 		ok = fd != -1 && write(fd, text, (size_t)n) == n ? 0 : -1;
 	} else if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
-	    (n = read(fd, text, sizeof(text) - 1)) > 0) {
+	    read(fd, text, sizeof(text) - 1) > 0) {
 		text[strcspn(text, " \r\n")] = '\0';
 		ok = nostr_secret_parse(text, secret);
 	}

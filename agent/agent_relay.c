@@ -233,7 +233,7 @@ static void
 turn(struct tie *t)
 {
 	struct timeval tv;
-	uint64_t now, ms;
+	uint64_t now = 0, ms;
 
 	if (t->turning) {
 		t->again = true;

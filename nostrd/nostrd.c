@@ -213,12 +213,13 @@ on_conf_relay(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct nostrd *n = arg;
 	struct nostr_url parts;
-	char *url = n->next_urls[n->next_nurls];
+	char *url;
 
 	if (n->next_nurls == RELAYS_MAX) {
 		ipc_bad(ipc, m, "too many");
 		return;
 	}
+	url = n->next_urls[n->next_nurls];
 	msg_get_str(&m->cur, url, sizeof(n->urls[0]));
 	if (msg_end(&m->cur) == -1 || nostr_url_parse(url, &parts) == -1) {
 		ipc_bad(ipc, m, "malformed");

@@ -321,7 +321,7 @@ set_timer(struct relay *r, uint64_t now)
 void
 relay_turn(struct relay *r)
 {
-	uint64_t now;
+	uint64_t now = 0;
 
 	/* A callback of what we are just doing. */
 	if (r->turning) {
