@@ -53,11 +53,14 @@ struct agent_conf {
 	unsigned ntrust;
 	char run[65], id[AGENT_ID_MAX + 1];
 	char key[256], ca[256], report[256];
-	char secret[128]; /* NOSTR_SK */
-	uint64_t rate;    /* submits a second */
-	uint64_t total;   /* 0: without a bound */
-	uint64_t repeat;  /* most that one share is submitted */
-	uint64_t queue;   /* shares that may wait */
+	char group[256]; /* file of the group's secret key; "" none */
+	bool encrypted;
+	uint8_t conversation[AGENT_TRUST][32]; /* with each publisher */
+	char secret[128];                      /* NOSTR_SK */
+	uint64_t rate;                         /* submits a second */
+	uint64_t total;                        /* 0: without a bound */
+	uint64_t repeat; /* most that one share is submitted */
+	uint64_t queue;  /* shares that may wait */
 	uint64_t telemetry_ms, answer_ms, retry_ms, retry_max_ms;
 	uint64_t kind_share, kind_batch, kind_telemetry, kind_control;
 };

@@ -28,7 +28,8 @@ set_text(struct agent_conf *c, const char *s, size_t off, struct conf_why *why)
 {
 	size_t room = off == AT(run) || off == AT(id) ? 64 : 128;
 
-	if (off == AT(key) || off == AT(ca) || off == AT(report))
+	if (off == AT(key) || off == AT(ca) || off == AT(report) ||
+	    off == AT(group))
 		room = 255;
 	if (s[0] == '\0' || strlen(s) > room || !conf_text_ok(s, strlen(s)))
 		return conf_say(why, "empty, too long, or not text");
@@ -189,6 +190,7 @@ static const struct setting settings[] = {
 	{ "run", "RUN_ID", set_text, AT(run) },
 	{ "id", "ID", set_text, AT(id) },
 	{ "key", NULL, set_text, AT(key) },
+	{ "group", NULL, set_text, AT(group) },
 	{ "ca", NULL, set_text, AT(ca) },
 	{ "report", NULL, set_text, AT(report) },
 	{ NULL, "NOSTR_SK", set_text, AT(secret) },

@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "common/nostr_key.h"
+#include "common/nostr_nip44.h"
 
 #define SESSIONS  4096 /* a power of two */
 #define WINDOW    4096 /* numbers behind the highest that are told apart */
@@ -40,6 +41,7 @@ struct intake {
 	struct had *had;
 	uint64_t touch;
 	uint64_t refused;
+	struct mbuf plain; /* what was encrypted */
 };
 
 struct intake *
@@ -70,6 +72,7 @@ intake_free(struct intake *in)
 		return;
 	nostr_verifier_free(in->verifier);
 	free(in->had);
+	mbuf_free(&in->plain);
 	free(in);
 }
 
@@ -256,6 +259,29 @@ take_control(struct intake *in, int64_t now)
 	return INTAKE_OK;
 }
 
+/* Encrypted to the group, or plain as it is. */
+static int
+open_content(struct intake *in)
+{
+	struct nostr_event *e = &in->event;
+	unsigned i;
+
+	if (!in->conf->encrypted || e->content.len == 0 ||
+	    e->content.s[0] == '{')
+		return 0;
+	for (i = 0; i < in->conf->ntrust; i++)
+		if (memcmp(in->conf->trust[i], e->pubkey, 32) == 0)
+			break;
+	mbuf_reset(&in->plain);
+	if (i == in->conf->ntrust ||
+	    nip44_decrypt(in->conf->conversation[i], e->content.s,
+		e->content.len, &in->plain) == -1)
+		return -1;
+	e->content.s = (const char *)in->plain.data;
+	e->content.len = in->plain.len;
+	return 0;
+}
+
 enum intake_fault
 intake_event(struct intake *in, const struct jtree *t, uint32_t node,
     int64_t now)
@@ -265,6 +291,8 @@ intake_event(struct intake *in, const struct jtree *t, uint32_t node,
 
 	if (nostr_event_parse(e, t, node, in->room, sizeof(in->room)) == 0)
 		fault = check(in, e, now);
+	if (fault == INTAKE_OK && open_content(in) == -1)
+		fault = INTAKE_MALFORMED;
 	if (fault == INTAKE_OK) {
 		if (e->kind == in->conf->kind_control)
 			fault = take_control(in, now);

@@ -16,6 +16,7 @@
 #include "agent/agent.h"
 #include "common/nostr_key.h"
 #include "common/nostr_name.h"
+#include "common/nostr_nip44.h"
 #include "common/sandbox.h"
 #include "nostrd/nostrd.h"
 
@@ -196,6 +197,32 @@ read_key(const char *path, uint8_t secret[32])
 	return ok;
 }
 
+/* What the group may read, we may: the keys for it, and not the secret. */
+static int
+join_group(struct agent_conf *c)
+{
+	uint8_t secret[32], shared[32];
+	struct nostr_key *key;
+	int ok = 0;
+
+	if (c->group[0] == '\0')
+		return 0;
+	if (read_key(c->group, secret) == -1)
+		return -1;
+	key = nostr_key_new(secret);
+	explicit_bzero(secret, sizeof(secret));
+	for (unsigned i = 0; key != NULL && i < c->ntrust && ok == 0; i++)
+		if (nostr_key_shared(key, c->trust[i], shared) == -1 ||
+		    nip44_conversation(shared, c->conversation[i]) == -1)
+			ok = -1;
+	c->encrypted = true;
+	if (key == NULL || ok == -1)
+		agent_log("%s: no key of a group", c->group);
+	ok = key == NULL ? -1 : ok;
+	nostr_key_free(key);
+	return ok;
+}
+
 static int
 get_secret(struct agent *a, uint8_t secret[32])
 {
@@ -241,7 +268,7 @@ start_children(struct agent *a)
 	uint8_t secret[32];
 	int signer, resolver;
 
-	if (get_secret(a, secret) == -1)
+	if (join_group(&a->conf) == -1 || get_secret(a, secret) == -1)
 		return -1;
 	if (child_signer(a, secret, &signer) == -1) {
 		agent_log("its children cannot be started");

@@ -158,7 +158,7 @@ enum role {
 	X(GO,            R_CAPTURE,   R_QUERY,   0,              0) \
 	X(HOLD_LATE,     R_CAPTURE,   R_SUP,     4,              0) \
 	/* Nostr: events to sign; agents and relays, answered with REPLY */ \
-	X(SIGNER_HELLO,  R_SIGNER,    R_NOSTR,   32,             0) \
+	X(SIGNER_HELLO,  R_SIGNER,    R_NOSTR,   65,             0) \
 	X(SIGN,          R_NOSTR,     R_SIGNER,  MSG_KIB(192),   0) \
 	X(SIGNED,        R_SIGNER,    R_NOSTR,   128,            0) \
 	X(REQ_AGENTS,    R_CTL | R_CONTROL | R_API, R_CONTROL | R_NOSTR, \

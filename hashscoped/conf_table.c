@@ -328,6 +328,11 @@ static const struct conf_key nostr_keys[] = {
 	DURATION("retry-max", nostr.retry_max, 10, HOUR),
 	DURATION("pause", nostr.pause, 10, HOUR),
 	DURATION("refused", nostr.refused, 10, DAY),
+	{ .word = "encrypt",
+	    .sub = "to",
+	    .kind = KIND_STRING,
+	    .off = AT(nostr.group),
+	    .norm = norm_key },
 	STRING("ca", nostr.ca, norm_text),
 	STRING("key", nostr.key, norm_text),
 };

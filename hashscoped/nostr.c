@@ -166,11 +166,17 @@ nostr_send_signer(struct supervisor *sup, struct child *c,
     const struct config *conf, struct mbuf *body)
 {
 	int fd = c->state == CHILD_READY ? -1 : key_fd(sup), r;
+	uint8_t group[32];
 
 	mbuf_reset(body);
 	msg_put_u8(body, 2);
 	msg_put_u32(body, (uint32_t)conf->nostr.kind_share);
 	msg_put_u32(body, (uint32_t)conf->nostr.kind_batch);
+	msg_put_u8(body, conf->nostr.group[0] != '\0');
+	memset(group, 0, sizeof(group));
+	if (conf->nostr.group[0] != '\0')
+		(void)nostr_public_parse(conf->nostr.group, group);
+	msg_put_raw(body, group, sizeof(group));
 	r = ipc_send(c->ipc, MSG_CONF_SIGNER, 0, fd, body);
 	if (fd != -1)
 		close(fd);

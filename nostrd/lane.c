@@ -377,7 +377,8 @@ make_event(struct lane *l, struct range *r)
 		journal_write(l);
 		return 0;
 	}
-	if (l->draft.content.bad ||
+	if (l->draft.content.bad || signer_link_key(n->signer) == NULL ||
+	    draft_encrypt(n->signer, &l->draft) == -1 ||
 	    sign_ask(n->signer, &l->draft, on_signed, l) == -1)
 		return -1;
 	/* Cookies grow with the numbers: the oldest is written first. */

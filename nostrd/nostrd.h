@@ -54,6 +54,8 @@ const uint8_t *signer_link_key(const struct signer_link *);
 int sign_ask(struct signer_link *, struct draft *, sign_done, void *arg);
 void sign_forget(struct signer_link *, const struct draft *);
 
+/* To the group, if there is one: the content is replaced.  0 or -1. */
+int draft_encrypt(const struct signer_link *, struct draft *);
 void draft_begin(struct draft *, uint32_t kind, int64_t created_at);
 void draft_tag(struct draft *, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/nostr_nip44.h"
+#include "common/sha256.h"
 #include "nostrd/nostrd.h"
 
 #define PENDING 64
@@ -16,6 +18,8 @@ struct signer_link {
 	struct ipc *ipc;
 	bool known;
 	uint8_t key[32];
+	bool encrypt;
+	uint8_t group[32]; /* NIP-44's conversation key */
 	uint32_t last_id;
 	struct {
 		uint32_t id; /* 0: free */
@@ -84,12 +88,40 @@ signer_link_key(const struct signer_link *l)
 	return l->known ? l->key : NULL;
 }
 
+/*
+ * The nonce follows from the text, by a hash that only the group can compute:
+ * the same content is the same event again.
+ */
+int
+draft_encrypt(const struct signer_link *l, struct draft *d)
+{
+	uint8_t nonce[32];
+	struct sha256 h;
+	struct mbuf out;
+	int ok;
+
+	if (!l->encrypt)
+		return 0;
+	sha256_init(&h);
+	sha256_update(&h, l->group, 32);
+	sha256_update(&h, d->content.data, d->content.len);
+	sha256d_final(&h, nonce);
+	mbuf_init(&out);
+	ok = nip44_encrypt(l->group, nonce, d->content.data, d->content.len,
+	    &out);
+	mbuf_free(&d->content);
+	d->content = out;
+	return ok;
+}
+
 static void
 on_hello(struct ipc *ipc, struct msg_in *m, void *arg)
 {
 	struct signer_link *l = arg;
 
 	msg_get_raw(&m->cur, l->key, 32);
+	l->encrypt = msg_get_bool(&m->cur);
+	msg_get_raw(&m->cur, l->group, 32);
 	l->known = msg_end(&m->cur) == 0;
 }
 

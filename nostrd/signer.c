@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/nostr_key.h"
+#include "common/nostr_nip44.h"
 #include "nostrd/nostrd.h"
 
 #define KINDS 8
@@ -25,6 +26,8 @@ struct signer {
 	uint32_t kind[KINDS], next_kind[KINDS];
 	unsigned nkinds, next_nkinds;
 	bool have_next;
+	bool encrypt;
+	uint8_t group[32]; /* whom nostrd encrypts to */
 	struct nostr_event event;
 	char *strings; /* of its tags */
 };
@@ -146,6 +149,8 @@ on_conf(struct ipc *ipc, struct msg_in *m, void *arg)
 	s->next_nkinds = n;
 	for (unsigned i = 0; i < n; i++)
 		s->next_kind[i] = msg_get_u32(&m->cur);
+	s->encrypt = msg_get_bool(&m->cur);
+	msg_get_raw(&m->cur, s->group, 32);
 	if (msg_end(&m->cur) == -1) {
 		ipc_bad(ipc, m, "malformed");
 		return;
@@ -202,6 +207,7 @@ sandbox(struct sandbox *box, void *arg)
 static void
 attach(struct signer *s, struct event_base *base, int fd)
 {
+	uint8_t shared[32], conversation[32] = { 0 };
 	struct mbuf body;
 
 	ipc_free(s->nostrd);
@@ -210,6 +216,14 @@ attach(struct signer *s, struct event_base *base, int fd)
 		fatal("channel to nostrd");
 	mbuf_init(&body);
 	msg_put_raw(&body, nostr_key_public(s->key), 32);
+	/* What is encrypted with it can be read with it, and nothing signed. */
+	if (s->encrypt &&
+	    (nostr_key_shared(s->key, s->group, shared) == -1 ||
+		nip44_conversation(shared, conversation) == -1))
+		fatalx("the group's key is none");
+	msg_put_u8(&body, s->encrypt);
+	msg_put_raw(&body, conversation, 32);
+	explicit_bzero(shared, sizeof(shared));
 	if (ipc_send(s->nostrd, MSG_SIGNER_HELLO, 0, -1, &body) == -1)
 		log_warn("SIGNER_HELLO");
 	mbuf_free(&body);

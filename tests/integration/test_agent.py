@@ -323,6 +323,33 @@ def test_refuses(spawn):
     assert a.wait() == 1 and "POOL_HOST" in "\n".join(a.errors)
 
 
+def test_encrypted(scope, agent, relay, takes_all, closing):
+    """Shares for a group: who has not its key reads nothing."""
+    r, pool, none = relay(), takes_all(), takes_all()
+    group = nostr.Key()
+    sc = scope(test_nostr.settings(r.url, **{
+        "encrypt to": f'"{group.public.hex()}"'}))
+    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+
+    class Publisher:
+        public = type("", (), {"hex": staticmethod(lambda: npub)})
+    secret = sc.hsd.dir / "group.key"
+    secret.write_text(group.secret.hex())
+    secret.chmod(0o600)
+    agent(pool, Publisher, r, name="in", more=f'group "{secret}"\n')
+    agent(none, Publisher, r, name="out")
+    hs.wait_for(lambda: len(r.requests) >= 2, "both")
+    m = closing(test_nostr.Miner(sc))
+    m.submit(20)
+    hs.wait_for(lambda: len(pool.submits) == 20, "submits")
+    assert sorted(pool.submits) == sorted(["own", *p[1:]] for p in m.sent)
+    sent = [e for e in r.events if e["kind"] == 20780]
+    assert sent and all(nostr.is_good(e) for e in sent)
+    assert not any("{" in e["content"] or "w.1" in e["content"]
+                   for e in sent)
+    assert none.submits == []
+
+
 def test_circle(scope, agent, relay, takes_all, closing):
     """A miner's shares go round: HashScope, relay, two agents, another pool,
     and telemetry back."""
