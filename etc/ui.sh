@@ -27,7 +27,8 @@ modules()
 {
 	command -v npm >/dev/null ||
 	    lack "there is no npm here (Debian: nodejs npm)"
-	[ node_modules/.package-lock.json -nt package-lock.json ] && return
+	[ -z "$(find node_modules/.package-lock.json -newer package-lock.json \
+	    2>/dev/null)" ] || return 0
 	npm ci --ignore-scripts >/dev/null ||
 	    lack "npm ci failed; it needs the registry once"
 	touch node_modules/.package-lock.json
