@@ -211,7 +211,8 @@ install: all
 	$(INSTALL) -m 644 $(wildcard man/*.8) $(D)$(mandir)/man8
 	$(INSTALL) -m 644 README.md CHANGES.md SECURITY.md LICENSE doc/*.md \
 		$(D)$(docdir)
-	$(INSTALL) -m 644 etc/hashscope.conf.example $(D)$(sysconfdir)/hashscope
+	$(INSTALL) -m 644 etc/hashscope.conf.example \
+		etc/hashscope-agent.conf.example $(D)$(sysconfdir)/hashscope
 	sed 's|/usr/bin/|$(prefix)/bin/|' etc/hashscope.service \
 		>$(D)$(systemddir)/systemd/system/hashscope.service
 	$(INSTALL) -m 644 etc/hashscope.sysusers \

@@ -417,3 +417,16 @@ def test_mine_misjudged(agent, pool, relay, tmp_path):
     for kind in ("stale", "duplicate", "low"):
         assert made[kind]["wrong"] == made[kind]["submitted"] > 0, report
     assert max(told) > 0
+
+
+def test_example(spawn, tmp_path):
+    """Every statement of the example is one."""
+    text = (hs.ROOT / "etc" / "hashscope-agent.conf.example").read_text()
+    lines = [x[1:] for x in text.splitlines()
+             if x[:1] == "#" and x[1:2] != " "]
+    assert len(lines) > 10
+    conf = tmp_path / "agent.conf"
+    conf.write_text("\n".join(lines).replace(
+        '"npub1..."', f'"{nostr.Key().public.hex()}"') + "\n")
+    a = spawn(hs.BUILD / "bin" / "hashscope-agent", "-n", "-f", conf)
+    assert a.wait() == 0, list(a.errors)
