@@ -7,8 +7,7 @@ fuzz_config_SRCS := hashscoped/conf.c $(wildcard hashscoped/conf_*.c)
 fuzz_users_SRCS := hashscoped/auth_db.c hashscoped/auth_file.c
 fuzz_proxy_SRCS := $(filter-out relayd/main.c,$(wildcard relayd/*.c))
 fuzz_head_SRCS := apid/head.c
-fuzz_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c) \
-	hashscopectl/keyed.c
+fuzz_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c)
 
 define fuzz_target
 FUZZ += $(1)
