@@ -208,6 +208,7 @@ on_forget(struct ipc *ipc, struct msg_in *m, void *arg)
 	struct apid *a = arg;
 
 	guard_flush(a->guard);
+	ws_forget(a->ws);
 }
 
 static const struct ipc_handler peer_handlers[] = {

@@ -247,7 +247,7 @@ to_ws(struct visitor *v)
 	const char *why;
 
 	if (ws_add(d->api->ws, v->fd, &v->addr, v->path, query, v->head_len,
-		&why) == -1) {
+		&v->identify.who, &why) == -1) {
 		turn_away(v, 503, why);
 		return;
 	}

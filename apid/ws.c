@@ -131,6 +131,8 @@ client_free(struct ws_client *c)
 	struct ws *ws = c->ws;
 	struct sockaddr_storage addr = c->addr;
 
+	guard_cancel(&c->identify);
+	explicit_bzero(&c->identify.who, sizeof(c->identify.who));
 	for (unsigned i = 0; i < TOPICS; i++)
 		sub_clear(&c->sub[i]);
 	while (!STAILQ_EMPTY(&c->frames))
@@ -335,6 +337,36 @@ set_options(struct ws_client *c, struct span query)
 	c->subscribed = topics;
 }
 
+/* --- who is still allowed to listen --- */
+
+static void
+on_identity(void *arg, const struct act_identity *id)
+{
+	struct ws_client *c = arg;
+
+	/* While auth is away nobody is sent away for it. */
+	if (id->status == 200 ? id->role < ACT_ROLE_VIEWER : id->status != 503)
+		client_end(c, LWS_CLOSE_STATUS_POLICY_VIOLATION);
+}
+
+static void
+look_again(struct ws_client *c)
+{
+	if (c->gone || !c->open || c->identify.ask != NULL)
+		return;
+	c->identified = api_now();
+	(void)guard_identify(c->ws->api, &c->identify);
+}
+
+void
+ws_forget(struct ws *ws)
+{
+	struct ws_client *c;
+
+	LIST_FOREACH(c, &ws->clients, entry)
+		look_again(c);
+}
+
 static bool
 plain_place(const struct ws *ws)
 {
@@ -349,7 +381,7 @@ plain_place(const struct ws *ws)
 int
 ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
     const struct ws_path *path, struct span query, size_t head_len,
-    const char **why)
+    const struct act_who *who, const char **why)
 {
 	struct ws_client *c;
 
@@ -365,7 +397,10 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
 	c->addr = *addr;
 	c->kind = path->kind;
 	c->track.at = head_len;
-	c->since = c->moved = c->spoke = api_now();
+	c->since = c->moved = c->spoke = c->identified = api_now();
+	c->identify.who = *who;
+	c->identify.fn = on_identity;
+	c->identify.arg = c;
 	STAILQ_INIT(&c->frames);
 	for (unsigned i = 0; i < TOPICS; i++) {
 		c->sub[i].client = c;
@@ -413,6 +448,8 @@ ws_tick(struct ws *ws)
 	for (c = LIST_FIRST(&ws->clients); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
 		c->said = c->said > 12 ? c->said - 12 : 0;
+		if (now - c->identified > WS_WHO_MS)
+			look_again(c);
 		if (c->queued > 0 && now - c->moved > WS_STUCK_MS) {
 			ws->api->n.ws_cut++;
 			client_end(c, LWS_CLOSE_STATUS_POLICY_VIOLATION);

@@ -19,7 +19,9 @@ void ws_free(struct ws *);
  */
 int ws_add(struct ws *, int fd, const struct sockaddr_storage *,
     const struct ws_path *, struct span query, size_t head_len,
-    const char **why);
+    const struct act_who *, const char **why);
+/* Credentials have changed: who still may is found out, others go. */
+void ws_forget(struct ws *);
 void ws_tick(struct ws *);
 unsigned ws_clients(const struct ws *);
 /* captured's news, and its coming and going (ipc NULL). */

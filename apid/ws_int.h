@@ -27,7 +27,8 @@
 #define WS_QUEUE     (1u << 18) /* past this nothing new is queued */
 #define WS_QUEUE_MAX (1u << 22) /* past this a plain client goes */
 #define WS_STUCK_MS  30000
-#define WS_PLAIN_MS  5000 /* to subscribe, when there is no plain place */
+#define WS_WHO_MS    60000 /* between two looks at who it is */
+#define WS_PLAIN_MS  5000  /* to subscribe, when there is no plain place */
 
 /* A frame's bytes, which several clients may be sent. */
 struct blob {
@@ -136,6 +137,8 @@ struct ws_client {
 	struct sockaddr_storage addr;
 	struct event *rd, *wr;
 	struct ws_track track;
+	struct identify identify; /* who it is, looked at again */
+	int64_t identified;       /* ms */
 	enum ws_kind kind;
 	bool open, gone;
 	bool plain;      /* gets bare objects */

@@ -3,8 +3,10 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 
 import pytest
+import requests
 import websockets
 
 import hs
@@ -152,6 +154,37 @@ def test_nothing_of_old_for_who_comes_now(api):
             say(pair, 99, "mining.new")
             assert [m["method"] for m in await until(ws, "messages", 1)] == [
                 "mining.new"]
+    asyncio.run(run())
+
+
+def ctl(b, *words):
+    """What hashscopectl says."""
+    return subprocess.run(
+        [hs.BUILD / "bin/hashscopectl", *words], check=True, text=True,
+        timeout=hs.DEADLINE, stdout=subprocess.PIPE, env={
+            **os.environ, "HASHSCOPE_RUN_DIR": str(b.hsd.run_dir)}).stdout
+
+
+def test_credentials_that_end(box):
+    """Without a token nothing is heard, and no more when it is revoked."""
+    b = box(capture=True)
+    b.url = b.hsd.expect_error(r"the console is at (http://\S+?)/$")[1]
+    hs.wait_for(lambda: requests.get(b.url + "/health", timeout=hs.DEADLINE
+                                     ).status_code == 200, "health")
+    token = ctl(b, "token", "create", "t", "role", "viewer").split()[-1]
+
+    async def run():
+        with pytest.raises(websockets.InvalidStatusCode) as e:
+            await websockets.connect(url(b, "/api/ws"))
+        assert e.value.status_code == 401
+        async with websockets.connect(url(b, "/api/ws"), extra_headers={
+                "Authorization": f"Bearer {token}"}) as ws:
+            pair = b.pair()
+            say(pair, 5)
+            assert (await receive(ws))["jsonrpc_id"] == 5
+            ctl(b, "token", "revoke", "t")
+            with pytest.raises(websockets.ConnectionClosed):
+                await receive(ws)
     asyncio.run(run())
 
 
