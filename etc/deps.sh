@@ -11,10 +11,10 @@ build="make gcc libc6-dev libevent-dev libseccomp-dev libsqlite3-dev
 	libyajl-dev libssl-dev libcrypt-dev libmicrohttpd-dev libwebsockets-dev
 	libsecp256k1-dev"
 # libcmocka for the unit programs, Python for the integration tests, haproxy
-# as a peer in the benchmark, iproute2 for tests in network namespaces,
+# as a peer in the benchmark, Chromium for the console, iproute2 for tests in network namespaces,
 # mandoc for the manuals; clients of the API: curl, requests, websockets, a
 # validator of schemas; tshark reads what was exported, promtool the metrics.
-check="libcmocka-dev openssl python3 python3-pytest haproxy iproute2 procps mandoc
+check="chromium libcmocka-dev openssl python3 python3-pytest haproxy iproute2 procps mandoc
 	valgrind curl python3-requests python3-websockets python3-jsonschema
 	tshark prometheus"
 lint="libcmocka-dev clang-format clang-tidy cppcheck mandoc pyflakes3 python3

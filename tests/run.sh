@@ -91,11 +91,12 @@ names()
 	done
 }
 
+# pytest over a directory, with these markers.
 integration()
 {
-	local marker=$1 xml=$logs/$2.xml status counts
+	local marker=$1 xml=$logs/$2.xml dir=$3 status counts
 	/usr/bin/python3 -B -m pytest -q -p no:cacheprovider -rfEs \
-	    --junitxml="$xml" -m "$marker" ${HS_PYTEST:-} tests/integration
+	    --junitxml="$xml" -m "$marker" ${HS_PYTEST:-} "$dir"
 	status=$?
 	counts=$(/usr/bin/python3 - "$xml" <<-'PY'
 		import sys, xml.etree.ElementTree as tree
@@ -129,6 +130,7 @@ ui()
 		add 0 1 0
 	fi
 	[ "${BASH_REMATCH[2]:-1}" -eq 0 ] || tail -n 100 "$log"
+	integration "not long" ui tests/ui
 }
 
 if [ "${1:-}" = --one ]; then
@@ -142,9 +144,11 @@ for part; do
 	unit) programs unit $(names tests/unit/test_*.c) ;;
 	fuzz) programs fuzz $(names tests/fuzz/fuzz_*.c) ;;
 	ui) ui ;;
-	integration) integration "not long" integration ;;
+	integration)
+		integration "not long" integration tests/integration
+		;;
 	long)
-		integration long long
+		integration long long tests/integration
 		for script in tests/long/*.sh; do
 			programs script "$(basename "$script")"
 		done

@@ -1,0 +1,371 @@
+/*
+ * What an operator does, by its name.  They run in this order in one browser,
+ * logged in as an admin from the first on.
+ */
+import { strict as assert } from 'node:assert'
+import { readFileSync } from 'node:fs'
+
+const PAGES = ['/', '/sessions', '/messages', '/shares', '/workers', '/jobs', '/alerts', '/agents', '/settings', '/settings/processes', '/settings/export', '/settings/users', '/settings/tokens', '/settings/audit']
+
+const rows = (page) => page.getByRole('table', { name: /^Messages/ }).getByRole('row')
+const newest = async (page) => Number((await rows(page).nth(1).getAttribute('id')).replace('row-', ''))
+const liveSessions = (w) => w.api('/api/sessions?state=live&limit=100')
+
+async function rejected(w) {
+  return w.until('a rejected share', async () => (await w.api('/api/shares?pool_verdict=rejected&limit=20')).find((s) => s.verdict === 'low_difficulty'))
+}
+
+async function openSession(w, name) {
+  const s = await w.until('a session', async () => (await liveSessions(w)).find((x) => x.workers[0]?.startsWith(name)))
+  await w.go(`/sessions/${s.session_id}`)
+  await w.page.getByRole('heading', { level: 1 }).filter({ hasText: name }).waitFor()
+  return s
+}
+
+async function logIn(w) {
+  await w.go('/')
+  await w.page.getByLabel('User').fill('admin')
+  await w.page.getByLabel('Password').fill('wrong')
+  await w.page.getByRole('button', { name: 'Log in' }).click()
+  await w.page.getByText('User or password is wrong.').waitFor()
+  await w.login('admin')
+  await w.page.getByRole('heading', { name: 'Overview' }).waitFor()
+}
+
+async function logInByLink(w) {
+  const context = await w.browser.newContext()
+  const page = await w.open(context)
+  const url = /(http:\S+)/.exec(w.ctl('login-url'))[1]
+  await page.goto(url)
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  assert(!page.url().includes('login='), page.url())
+  await context.close()
+  const again = await w.browser.newContext()
+  const late = await w.open(again)
+  await late.goto(url)
+  await late.getByText('This link was used already').waitFor()
+  await again.close()
+}
+
+async function overview(w) {
+  await w.go('/')
+  await w.page.getByText('All is well.').waitFor()
+  await w.until('miners', async () => Number(await w.page.locator('dt:has-text("Miners connected") + dd').textContent()) >= 3)
+  await w.until('accepted shares', async () => Number((await w.page.locator('dt:has-text("Accepted") + dd').first().textContent()).replace(/\D/g, '')) > 0)
+}
+
+async function watchLive(w) {
+  await w.go('/messages')
+  await w.page.getByText('live', { exact: true }).waitFor()
+  const before = await newest(w.page)
+  await w.until('newer messages', async () => (await newest(w.page)) > before)
+  await w.page.keyboard.press(' ')
+  await w.page.getByText('paused', { exact: true }).waitFor()
+  const held = await newest(w.page)
+  const more = w.page.getByRole('button', { name: /new messages?$/ })
+  await more.waitFor()
+  assert.equal(await newest(w.page), held)
+  await more.click()
+  await w.until('the newest', async () => (await newest(w.page)) > held)
+}
+
+async function keyboard(w) {
+  await w.go('/messages')
+  await rows(w.page).nth(3).waitFor()
+  for (const key of ['j', 'j', 'k']) await w.page.keyboard.press(key)
+  await w.page.keyboard.press('Enter')
+  await w.page.getByRole('complementary').getByRole('heading', { level: 2 }).waitFor()
+  assert.match(w.page.url(), /open=\d+/)
+  await w.page.keyboard.press('Escape')
+  await w.page.getByRole('complementary').waitFor({ state: 'detached' })
+  await w.page.keyboard.press('/')
+  assert.equal(await w.page.evaluate(() => document.activeElement.getAttribute('type')), 'search')
+}
+
+async function filter(w) {
+  await w.go('/messages')
+  await w.page.getByLabel('Method').selectOption('mining.submit')
+  await w.page.getByLabel('Errors').selectOption('pool')
+  assert.match(w.page.url(), /method=mining\.submit&errors=pool/)
+  await w.page.getByRole('cell', { name: 'refused' }).first().waitFor()
+  await w.page.getByLabel('Search the text').fill('Low difficulty')
+  await w.until('the search in the URL', () => /q=Low\+difficulty/.test(w.page.url()))
+  await w.page.getByRole('cell', { name: /Low difficulty/ }).first().waitFor()
+  await w.page.getByLabel('Search the text').fill('there is no such text')
+  await w.page.getByText('No message matches').waitFor()
+}
+
+async function shareByUrl(w) {
+  const s = await rejected(w)
+  const other = await w.somebody('viewer')
+  await other.page.goto(`${w.url}/messages?method=mining.submit&session=${s.session_id}&open=${s.message_id}`)
+  await other.page.getByRole('complementary').getByText('mining.submit').first().waitFor()
+  assert.equal(await other.page.getByLabel('Method').inputValue(), 'mining.submit')
+  await other.close()
+}
+
+async function whyRejected(w) {
+  const s = await rejected(w)
+  await w.go('/shares?pool_verdict=rejected&verdict=low_difficulty')
+  await w.page.getByRole('row').filter({ hasText: 'low difficulty' }).first().click()
+  await w.page.getByText('The pool says').waitFor()
+  await w.page.getByText(/reaches difficulty .* of/).first().waitFor()
+  await w.go(`/messages/${s.message_id}`)
+  await w.page.getByText('Pool and HashScope agree.').waitFor()
+  await w.page.getByRole('tab', { name: 'Hex' }).click()
+  await w.page.getByText('000000').first().waitFor()
+}
+
+async function explained(w) {
+  const s = await rejected(w)
+  await w.go(`/messages/${s.message_id}`)
+  const m = await w.api(`/api/messages/${s.message_id}`)
+  assert(m.explanation, 'the API explains nothing')
+  await w.page.getByText(m.explanation.summary.slice(0, 40)).first().waitFor()
+}
+
+async function disconnect(w) {
+  const s = await openSession(w, 'demo.shed')
+  await w.page.getByRole('button', { name: 'Disconnect' }).click()
+  await w.page.getByRole('alertdialog').getByRole('button', { name: 'Disconnect' }).click()
+  await w.page.getByText('Disconnected.').waitFor()
+  await w.until('its end', async () => (await w.api(`/api/sessions/${s.session_id}`)).state === 'ended')
+  await w.page.getByText('Why it ended').waitFor()
+}
+
+async function broadcast(w) {
+  const s = await openSession(w, 'demo.rack')
+  const toggle = w.page.getByRole('switch', { name: 'Broadcast' })
+  assert.equal(await toggle.isChecked(), false)
+  await toggle.click()
+  await w.page.getByText('Shares are published.').waitFor()
+  await w.until('it in the API', async () => (await w.api(`/api/sessions/${s.session_id}`)).broadcast_enabled)
+  const count = w.page.getByLabel('Agents submit each share')
+  await count.fill('1001')
+  await w.page.getByText('a whole number from 1 to 1,000').waitFor()
+  await count.fill('7')
+  await w.page.getByRole('button', { name: 'Save' }).click()
+  await w.until('the count', async () => (await w.api(`/api/sessions/${s.session_id}`)).repeat_count === 7)
+  await toggle.click()
+  await w.until('it off', async () => !(await w.api(`/api/sessions/${s.session_id}`)).broadcast_enabled)
+}
+
+async function autoReplay(w) {
+  const s = await openSession(w, 'demo.rack')
+  await w.page.getByLabel('How often').fill('900000')
+  await w.page.getByRole('button', { name: 'Save' }).click()
+  await w.until('the count', async () => (await w.api(`/api/sessions/${s.session_id}`)).auto_replay_count === 900000)
+  await w.page.getByRole('switch', { name: 'Auto-replay' }).click()
+  const stop = w.page.getByRole('button', { name: 'Stop' })
+  await stop.waitFor()
+  await w.until('replays', async () => (await w.api('/api/messages?direction=hashscope_to_pool&limit=5')).length > 0)
+  await stop.click()
+  await w.page.getByText('Auto-replay has stopped.').waitFor()
+  await w.until('it off', async () => !(await w.api(`/api/sessions/${s.session_id}`)).auto_replay_enabled)
+}
+
+async function replayEdited(w) {
+  const s = await rejected(w)
+  await w.go(`/messages/${s.message_id}`)
+  await w.page.getByRole('button', { name: 'Replay & edit' }).click()
+  const dialog = w.page.getByRole('dialog')
+  await dialog.locator('input[name=nonce]').fill('xyz')
+  await dialog.getByText('nonce has to be hex.').waitFor()
+  await dialog.locator('input[name=nonce]').fill('0badcafe')
+  await dialog.getByRole('tab', { name: 'Line' }).click()
+  const line = dialog.getByLabel('The line that will be sent')
+  const good = await line.inputValue()
+  assert.match(good, /0badcafe/)
+  await line.fill(`${good}\n${good}`)
+  await dialog.getByText('It has to be one line.').waitFor()
+  await line.fill(good)
+  await dialog.getByRole('button', { name: 'Replay', exact: true }).click()
+  await dialog.getByText(/The pool (refused|accepted) it\./).waitFor()
+  await w.until('the replay among the messages', async () =>
+    (await w.api('/api/messages?direction=hashscope_to_pool&q=0badcafe')).length > 0)
+}
+
+async function exportFile(w) {
+  await w.go('/settings/export')
+  await w.page.getByLabel('Errors').selectOption('pool')
+  const [file] = await Promise.all([w.page.waitForEvent('download'), w.page.getByRole('link', { name: 'Download' }).click()])
+  const lines = readFileSync(await file.path(), 'utf8').trim().split('\n').map((x) => JSON.parse(x))
+  assert(lines.some((m) => m.method === 'mining.submit'), `${lines.length} lines without a submit`)
+}
+
+async function viewer(w) {
+  const { page, close } = await w.somebody('viewer')
+  await w.go('/sessions', page)
+  await page.getByRole('cell', { name: /demo\.rack/ }).first().click()
+  await page.getByText('Changing this takes the role of an operator.').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Disconnect' }).count(), 0)
+  assert.equal(await page.getByRole('switch', { name: 'Broadcast' }).isDisabled(), true)
+  const id = /sessions\/([\w-]+)/.exec(page.url())[1]
+  const status = await page.evaluate(async (path) => (await fetch(path, { method: 'POST' })).status, `/api/sessions/${id}/disconnect`)
+  assert.equal(status, 403)
+  await w.go('/settings', page)
+  assert.equal(await page.getByRole('tab', { name: 'Users' }).count(), 0)
+  await close()
+}
+
+async function users(w) {
+  await w.go('/settings/users')
+  await w.page.getByRole('button', { name: 'New user' }).click()
+  const dialog = w.page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('night-shift')
+  await dialog.getByLabel('Password').fill('a long enough one')
+  await dialog.getByRole('button', { name: 'Create' }).click()
+  const row = w.page.getByRole('row', { name: /night-shift/ })
+  await row.getByRole('button', { name: 'Remove' }).click()
+  await w.page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).click()
+  await row.waitFor({ state: 'detached' })
+  await w.go('/settings/tokens')
+  await w.page.getByRole('button', { name: 'New token' }).click()
+  await dialog.getByLabel('Name').fill('grafana')
+  await dialog.getByRole('button', { name: 'Create' }).click()
+  const secret = await dialog.locator('code').textContent()
+  const r = await fetch(`${w.url}/api/me`, { headers: { authorization: `Bearer ${secret}` } })
+  assert.equal((await r.json()).role, 'viewer')
+  await dialog.getByRole('button', { name: 'Close' }).click()
+  await w.go('/settings/audit')
+  await w.page.getByText('token-create').first().waitFor()
+}
+
+async function restart(w) {
+  await w.go('/messages')
+  await w.page.getByText('live', { exact: true }).waitFor()
+  const before = await newest(w.page)
+  process.kill(w.pid('apid'), 'SIGKILL')
+  await w.until('what comes after', async () => (await newest(w.page)) > before + 20)
+  const shown = await rows(w.page).evaluateAll((all) => all.map((r) => r.id).filter((id) => /^row-\d+$/.test(id)).map((id) => Number(id.slice(4))))
+  const stored = (await w.api(`/api/messages?responses=1&limit=1000&after=${Math.min(...shown) - 1}`)).map((m) => Number(m.id)).filter((id) => id <= Math.max(...shown))
+  assert.deepEqual([...shown].sort((a, b) => a - b), stored.sort((a, b) => a - b))
+}
+
+async function gap(w) {
+  const miner = await w.miner()
+  const line = `${JSON.stringify({ id: 1, method: 'mining.odd', params: ['x'.repeat(900)] })}\n`
+  await w.send(miner, line)
+  const session = await w.until('its session', async () => (await w.api('/api/messages?method=mining.odd&limit=1'))[0]?.session_id)
+  const captured = w.pid('captured')
+  process.kill(captured, 'SIGSTOP')
+  try {
+    await w.send(miner, line.repeat(1500))
+  } finally {
+    process.kill(captured, 'SIGCONT')
+  }
+  await w.until('a gap', async () => {
+    await w.send(miner, line)
+    return (await w.api(`/api/sessions/${session}`)).gaps > 0
+  })
+  const after = await w.until('what follows it', async () => (await w.api(`/api/messages?session_id=${session}&limit=1000`)).find((m) => m.after_gap))
+  await w.go(`/messages?session=${session}&open=${after.id}`)
+  await w.page.getByRole('complementary').getByText('after a gap').waitFor()
+  await w.page.getByTitle('Bytes before this message were not captured').first().waitFor()
+  miner.destroy()
+}
+
+/** Whatever a miner sends changes nothing but the text that is shown. */
+async function hostile(w) {
+  const miner = await w.miner()
+  const evil = '<img src=x onerror="window.broken=1"><script>window.broken=1</script>\u202e\u0000'
+  await w.send(miner, [
+    { id: 1, method: 'mining.subscribe', params: [evil] },
+    { id: 2, method: 'mining.authorize', params: [evil, 'x'] },
+    { id: { a: [1] }, method: { no: 'string' }, params: { p: evil } },
+    { id: 3, method: evil, params: [[['x'.repeat(60000)]]] },
+    { id: 4, method: 'mining.submit', params: [evil, {}, [], null, 1e400] },
+  ].map((x) => `${JSON.stringify(x)}\n`).join('') + '[[[[[[["\\ud800"\n\xff\xfe\n')
+  const s = await w.until('its session', async () => (await liveSessions(w)).find((x) => JSON.stringify(x).includes('onerror')))
+  for (const path of ['/sessions', `/sessions/${s.session_id}`, '/messages', `/messages?session=${s.session_id}`, '/shares', '/workers', '/']) {
+    await w.go(path)
+    await w.page.getByRole('heading', { level: 1 }).waitFor()
+  }
+  await w.go(`/sessions/${s.session_id}`)
+  await w.page.getByText('<img src=x').first().waitFor()
+  await w.page.getByText('\\u202e').first().waitFor()
+  for (const m of await w.api(`/api/messages?session_id=${s.session_id}&limit=20`)) {
+    await w.go(`/messages/${m.id}`)
+    await w.page.getByRole('heading', { name: 'Raw' }).waitFor()
+  }
+  assert.equal(await w.page.evaluate(() => window.broken), undefined)
+  assert.deepEqual(w.problems, [])
+  miner.destroy()
+}
+
+async function manual(w) {
+  await w.go('/')
+  await w.page.getByRole('link', { name: 'Documentation' }).click()
+  await w.page.getByRole('heading', { level: 1, name: 'HashScope' }).waitFor()
+  await w.page.getByLabel('Search the manual').fill('version bits formula')
+  await w.page.locator('#found a').first().click()
+  await w.page.getByText(/version bits/).first().waitFor()
+  await w.go('/docs/man-hashscope.7.html')
+  await w.page.getByRole('heading', { name: 'GETTING STARTED' }).waitFor()
+  assert.deepEqual(await w.check(), [])
+}
+
+async function accessible(w) {
+  const found = []
+  const s = await rejected(w)
+  const session = (await liveSessions(w))[0].session_id
+  for (const path of [...PAGES, `/messages/${s.message_id}`, `/sessions/${session}`]) {
+    for (const theme of ['light', 'dark']) {
+      await w.page.emulateMedia({ colorScheme: theme })
+      await w.go(path)
+      await w.page.getByRole('heading').first().waitFor()
+      await w.page.getByLabel('Loading').first().waitFor({ state: 'detached' })
+      found.push(...(await w.check()).map((f) => `${path} ${theme}: ${f}`))
+    }
+  }
+  assert.deepEqual(found, [])
+}
+
+async function phone(w) {
+  const { page, close } = await w.somebody('operator', { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true })
+  for (const path of PAGES.slice(0, 9)) {
+    await w.go(path, page)
+    await page.getByRole('heading', { level: 1 }).waitFor()
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    assert.equal(wide, 0, `${path} is ${wide} pixels too wide`)
+  }
+  await page.getByRole('button', { name: 'Menu' }).click()
+  await page.getByRole('link', { name: 'Messages' }).click()
+  await rows(page).nth(2).click()
+  await page.getByRole('heading', { name: 'Raw' }).waitFor()
+  await close()
+}
+
+async function logOut(w) {
+  await w.go('/')
+  await w.page.getByRole('button', { name: 'Log out' }).click()
+  await w.page.getByRole('button', { name: 'Log in' }).waitFor()
+  await w.go('/messages')
+  await w.page.getByRole('button', { name: 'Log in' }).waitFor()
+}
+
+export const SCENARIOS = {
+  'log in': logIn,
+  'log in by link': logInByLink,
+  overview,
+  'watch live messages': watchLive,
+  keyboard,
+  filter,
+  'share a view by its URL': shareByUrl,
+  'why a share was rejected': whyRejected,
+  'a message in words': explained,
+  'disconnect a miner': disconnect,
+  'toggle broadcast': broadcast,
+  'stop an auto-replay': autoReplay,
+  'replay an edited share': replayEdited,
+  export: exportFile,
+  'refused as a viewer': viewer,
+  'users and tokens': users,
+  'survive a restart of apid': restart,
+  'gap marker': gap,
+  'hostile miner': hostile,
+  manual,
+  'on a phone': phone,
+  accessible,
+  'log out': logOut,
+}
