@@ -13,6 +13,7 @@ export default {
     colors: {
       transparent: 'transparent',
       current: 'currentColor',
+      black: '#000',
       page: value('page'),
       panel: value('panel'),
       raised: value('raised'),
@@ -43,7 +44,7 @@ export default {
     extend: {
       borderRadius: { DEFAULT: '5px', lg: '8px' },
       keyframes: {
-        fresh: { from: { backgroundColor: 'rgb(var(--accent) / 0.16)' }, to: { backgroundColor: 'transparent' } },
+        fresh: { from: { boxShadow: 'inset 3px 0 0 rgb(var(--accent))' }, to: { boxShadow: 'inset 3px 0 0 transparent' } },
         appear: { from: { opacity: '0', transform: 'translateY(4px)' }, to: { opacity: '1', transform: 'none' } },
       },
       animation: { fresh: 'fresh 1.2s ease-out', appear: 'appear 120ms ease-out' },

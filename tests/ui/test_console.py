@@ -15,7 +15,6 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 
 import cap  # noqa: E402
 import hs  # noqa: E402
-import rig  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"

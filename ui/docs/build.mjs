@@ -84,7 +84,7 @@ function manuals() {
   for (const file of readdirSync(dir).filter((f) => /\.[1-9]$/.test(f)).sort()) {
     let html
     try {
-      html = execFileSync('mandoc', ['-Thtml', '-O', 'fragment,man=/docs/man-%N.%S.html;https:', join(dir, file)], { encoding: 'utf8', maxBuffer: 1 << 26 })
+      html = execFileSync('mandoc', ['-Thtml', '-O', 'fragment,man=/docs/man-%N.%S.html', join(dir, file)], { encoding: 'utf8', maxBuffer: 1 << 26 })
     } catch (e) {
       if (e.code === 'ENOENT') return []
       throw e

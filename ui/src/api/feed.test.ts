@@ -79,7 +79,7 @@ describe('Feed', () => {
   it('tells what was missed, and where it was set back to', () => {
     const { feed, sockets, heard } = rig()
     sockets[0]!.open()
-    sockets[0]!.say({ type: 'missed', count: 120 })
+    sockets[0]!.say({ type: 'missed', count: '120' })
     sockets[0]!.say({ type: 'missed', count: 'x' })
     sockets[0]!.say({ type: 'reset', to: '5' })
     expect(heard).toEqual([['missed', 120], ['missed', null], ['reset', '5']])
@@ -91,6 +91,20 @@ describe('Feed', () => {
       sockets[0]!.say(frame)
       expect(heard).toEqual([])
     })
+  it('begins where it is told', () => {
+    const { sockets, timers } = rig({ topic: 'messages', since: '17' })
+    sockets[0]!.onclose?.({ code: 1006 })
+    timers[0]!.run()
+    sockets[1]!.open()
+    expect(sockets[1]!.sent).toEqual([{ subscribe: { topic: 'messages', since: '17' } }])
+  })
+  it('hears only its own topic', () => {
+    const { feed, sockets, heard } = rig()
+    sockets[0]!.say({ type: 'stats', last: '99', data: [1] })
+    sockets[0]!.say({ type: 'ping' })
+    expect(heard).toEqual([])
+    expect(feed.position).toBeNull()
+  })
   it('ends for good', () => {
     const { feed, sockets, timers } = rig()
     sockets[0]!.onclose?.({ code: 1006 })

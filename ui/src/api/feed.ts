@@ -4,7 +4,7 @@
  * from where it was.  What it missed is told, never hidden.
  */
 import { Backoff } from './backoff'
-import { bool, isObject, list, any, maybeText, number, text } from './decode'
+import { any, isObject, list, maybeText, text } from './decode'
 
 export type Topic = 'messages' | 'shares' | 'sessions' | 'alerts' | 'stats' | 'agents'
 
@@ -14,6 +14,8 @@ export interface Subscription {
   readonly filter?: Readonly<Record<string, string>>
   /** The position to go on from; without it, from now. */
   readonly since?: string | null
+  /** At most one frame in so many ms. */
+  readonly every?: number
 }
 
 export interface FeedEvents {
@@ -42,6 +44,12 @@ export interface FeedHost {
 /** Positions are 64 bits wide: compared as strings of digits. */
 export function after(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length
+}
+
+/** Counts are 64 bits wide too, so they come as text. */
+function countOf(v: unknown): number | null {
+  const n = typeof v === 'string' && /^\d+$/.test(v) ? Number(v) : v
+  return typeof n === 'number' && Number.isFinite(n) ? n : null
 }
 
 export class Feed {
@@ -89,6 +97,7 @@ export class Feed {
     this.socket = s
     s.onopen = () => {
       s.send(JSON.stringify({ subscribe: this.request() }))
+      this.events.open?.()
     }
     s.onmessage = (ev) => {
       this.hear(ev.data)
@@ -103,9 +112,10 @@ export class Feed {
     }
   }
 
-  private request(): Record<string, string> {
+  private request(): Record<string, string | number> {
     const since = this.position === null ? {} : { since: this.position }
-    return { topic: this.wanted.topic, ...this.wanted.filter, ...since }
+    const every = this.wanted.every === undefined ? {} : { every: this.wanted.every }
+    return { topic: this.wanted.topic, ...this.wanted.filter, ...every, ...since }
   }
 
   private hear(data: unknown): void {
@@ -123,23 +133,18 @@ export class Feed {
 
   private dispatch(frame: Record<string, unknown>): void {
     switch (text(frame['type'])) {
-      case 'subscribed':
-        this.position = maybeText(frame['position']) ?? this.position
-        this.events.open?.()
-        break
-      case 'ping':
-        break
       case 'missed':
-        this.events.missed?.(typeof frame['count'] === 'number' ? number(frame['count']) : null)
+        this.events.missed?.(countOf(frame['count']))
         break
       case 'reset':
         this.position = text(frame['to'])
         this.events.reset?.(this.position)
         break
-      case 'error':
+      case this.wanted.topic:
+        this.batch(frame)
         break
       default:
-        this.batch(frame)
+        // Another's topic, a ping, or something of a later version.
     }
   }
 
@@ -147,6 +152,6 @@ export class Feed {
     const last = maybeText(frame['last'])
     if (last !== null) this.position = last
     const items = list(any)(frame['data'])
-    if (items.length > 0 || bool(frame['empty'])) this.events.data(items)
+    if (items.length > 0) this.events.data(items)
   }
 }

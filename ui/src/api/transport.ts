@@ -130,8 +130,7 @@ export class Transport {
   }
 
   subscribe(wanted: Subscription, events: FeedEvents): () => void {
-    const path = wanted.topic === 'agents' ? '/api/ws/agents' : '/api/ws'
-    const host = { connect: () => this.env.socket(path), later: this.env.later }
+    const host = { connect: () => this.env.socket('/api/ws'), later: this.env.later }
     const feed = new Feed(host, wanted, {
       ...events,
       open: () => {

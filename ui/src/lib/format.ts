@@ -65,6 +65,7 @@ export function bytes(n: Maybe): string {
 /** Milliseconds: 0.032, 3.2, 45, 1,234. */
 export function ms(n: Maybe): string {
   if (n === null || n === undefined || !Number.isFinite(n)) return DASH
+  if (n === 0) return '0 ms'
   if (n < 0.1) return `${n.toFixed(3)} ms`
   if (n < 10) return `${n.toFixed(1)} ms`
   return `${grouped.format(n)} ms`

@@ -46,6 +46,21 @@ export function itemOf(body: unknown): Item {
   return { kind: 'message', id: isObject(body) ? text(body['id']) : '', body }
 }
 
+/** How far back a request is looked for when its answer comes. */
+const ANSWERED = 200
+
+function pairOf(item: Item): string {
+  return item.kind === 'message' && isObject(item.body) && item.body['is_response'] === true ? text(item.body['paired_message_id']) : ''
+}
+
+function answered(request: Item | undefined, answer: Item): Item {
+  if (request?.kind !== 'message' || answer.kind !== 'message' || !isObject(request.body) || !isObject(answer.body)) {
+    return request ?? answer
+  }
+  const { id, raw, latency_ms } = answer.body
+  return { ...request, body: { ...request.body, paired_message_id: id, response_raw: raw, latency_ms } }
+}
+
 export class MessageList {
   private state: ListState = EMPTY
   private waiting: Item[] = []
@@ -102,20 +117,39 @@ export class MessageList {
 
   /** From the feed, oldest first. */
   receive(bodies: readonly unknown[]): void {
-    const items = bodies.map(itemOf)
+    const items = this.answer(bodies.map(itemOf))
     const changes = items.filter((i) => this.replace(i))
     const fresh = changes.length === 0 ? items : items.filter((i) => !changes.includes(i))
     this.add(fresh)
   }
 
-  /** An answer changes the row that it answers: the same id again. */
+  /** A request's row tells what was answered, as soon as it was. */
+  private answer(fresh: readonly Item[]): Item[] {
+    const all = [...fresh]
+    const shown = [...this.state.items.slice(0, ANSWERED)]
+    let touched = false
+    for (const item of fresh) {
+      const pair = pairOf(item)
+      if (pair === '') continue
+      const at = all.findIndex((i) => i.id === pair)
+      if (at >= 0) all[at] = answered(all[at], item)
+      const above = at >= 0 ? -1 : shown.findIndex((i) => i.id === pair)
+      if (above < 0) continue
+      shown[above] = answered(shown[above], item)
+      touched = true
+    }
+    if (touched) this.set({ items: [...shown, ...this.state.items.slice(ANSWERED)] })
+    return all
+  }
+
+  /** One that is there already is replaced, a late one put into its place. */
   private replace(item: Item): boolean {
     const first = this.state.items.find((i) => i.kind === 'message')
     if (!first || after(item.id, first.id)) return false
-    const at = this.state.items.findIndex((i) => i.kind === 'message' && i.id === item.id)
-    if (at < 0) return true
+    const at = this.state.items.findIndex((i) => i.kind === 'message' && !after(i.id, item.id))
     const items = [...this.state.items]
-    items[at] = item
+    if (at < 0) return true
+    items.splice(at, items[at]?.id === item.id ? 1 : 0, item)
     this.set({ items })
     return true
   }

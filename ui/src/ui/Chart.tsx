@@ -35,6 +35,15 @@ function colour(name: string, alpha = 1): string {
   return `rgba(${rgb.join(',')},${alpha})`
 }
 
+const pad = (n: number): string => String(n).padStart(2, '0')
+
+/** 14:30; the day where one begins. */
+function clockLabel(seconds: number): string {
+  const d = new Date(seconds * 1000)
+  if (d.getHours() + d.getMinutes() === 0) return `${pad(d.getDate())}.${pad(d.getMonth() + 1)}.`
+  return `${pad(d.getHours())}:${pad(d.getMinutes())}`
+}
+
 function axis(side: 'x' | 'y', format?: Props['format']): uPlot.Axis {
   return {
     stroke: colour('faint'),
@@ -43,7 +52,7 @@ function axis(side: 'x' | 'y', format?: Props['format']): uPlot.Axis {
     font: '11px system-ui, sans-serif',
     ...(side === 'y'
       ? { size: 62, space: 36, values: (_u: uPlot, v: number[]) => v.map((n) => format?.(n) ?? String(n)) }
-      : { size: 26 }),
+      : { size: 24, space: 56, values: (_u: uPlot, at: number[]) => at.map(clockLabel) }),
   }
 }
 
@@ -57,7 +66,7 @@ function options({ lines, format, height = 180 }: Props, width: number): uPlot.O
     scales: { y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [axis('x'), axis('y', format)],
     series: [
-      { value: (_u, s) => (Number.isFinite(s) ? new Date(s * 1000).toLocaleTimeString() : '') },
+      { value: (_u, s) => (Number.isFinite(s) ? clockLabel(s) : '') },
       ...lines.map((l): uPlot.Series => ({
         label: l.label,
         stroke: colour(VAR[l.tone]),

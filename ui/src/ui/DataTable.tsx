@@ -42,12 +42,12 @@ interface Props<T> {
   readonly onEnd?: (() => void) | undefined
 }
 
-function cellClass<T>(h: Header<T, unknown>['column']): string {
+function cellClass<T>(h: Header<T, unknown>['column'], head = false): string {
   const meta = h.columnDef.meta
   return cx(
     'px-2 first:pl-4 last:pr-4 whitespace-nowrap',
     meta?.right === true && 'text-right tabular-nums',
-    meta?.mono === true && 'font-mono text-xs',
+    meta?.mono === true && !head && 'font-mono text-xs',
     meta?.from !== undefined && FROM[meta.from],
     meta?.className,
   )
@@ -63,12 +63,12 @@ function Head<T>({ header }: { header: Header<T, unknown> }) {
     <th
       scope="col"
       aria-sort={sorted === false ? undefined : ARIA[sorted]}
-      className={cx(cellClass(column), 'h-8 text-left text-xs font-medium text-dim')}
+      className={cx(cellClass(column, true), 'h-8 text-left text-xs font-medium text-dim')}
     >
       {column.getCanSort() ? (
-        <button type="button" className="font-medium hover:text-ink" onClick={column.getToggleSortingHandler()}>
+        <button type="button" className="relative font-medium hover:text-ink" onClick={column.getToggleSortingHandler()}>
           {label}
-          <span aria-hidden className="inline-block w-3 text-center">
+          <span aria-hidden className={cx('absolute top-0 w-3 text-center', column.columnDef.meta?.right === true ? '-left-3' : '-right-3')}>
             {sorted === 'asc' ? '↑' : sorted === 'desc' ? '↓' : ''}
           </span>
         </button>

@@ -20,7 +20,7 @@ export function Split({ label, parts }: { label: string; parts: readonly Part[] 
           <span key={p.label} className={p.className} style={{ width: `${sum > 0 ? (100 * p.us) / sum : 0}%` }} />
         ))}
       </div>
-      <dl className="mt-2 grid grid-cols-2 gap-x-4 gap-y-1 text-sm xl:grid-cols-4">
+      <dl className="mt-2 grid grid-cols-[repeat(auto-fit,minmax(7.5rem,1fr))] gap-x-4 gap-y-1.5 text-sm">
         {parts.map((p) => (
           <div key={p.label} className="min-w-0">
             <dt className="flex items-center gap-1.5 truncate text-xs text-dim">

@@ -7,12 +7,13 @@ interface Props {
   readonly value: ReactNode
   readonly note?: ReactNode
   readonly tone?: Tone
+  readonly className?: string
 }
 
 /** One figure, large. */
-export function Stat({ label, value, note, tone = 'neutral' }: Props) {
+export function Stat({ label, value, note, tone = 'neutral', className }: Props) {
   return (
-    <div className="min-w-0">
+    <div className={cx('min-w-0', className)}>
       <dt className="truncate text-xs text-dim">{label}</dt>
       <dd className={cx('truncate text-xl font-semibold tabular-nums tracking-tight', TEXT_TONE[tone])}>{value}</dd>
       {note !== undefined && <dd className="truncate text-xs text-dim tabular-nums">{note}</dd>}

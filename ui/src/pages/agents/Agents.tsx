@@ -69,10 +69,12 @@ export function Agents() {
   const [open, setOpen] = useParam('agent')
   const list = useResource('agents', (signal) => api.page('/api/agents', agent, {}, signal), 2000)
   if (open !== '') return <AgentView id={open} onClose={() => setOpen('')} />
+  const off = list.error?.status === 503 ? list.error.detail : null
   return (
     <>
       <PageHead title={t.agents.title} lead={t.agents.lead} />
-      <Loaded of={list}>
+      {off !== null && <Panel><Empty title={t.agents.empty}>{off}</Empty></Panel>}
+      {off === null && <Loaded of={list}>
         {({ items }) =>
           items.length === 0 ? (
             <Panel><Empty title={t.agents.empty}>{t.agents.emptyText}</Empty></Panel>
@@ -86,7 +88,7 @@ export function Agents() {
             </>
           )
         }
-      </Loaded>
+      </Loaded>}
     </>
   )
 }

@@ -1,24 +1,31 @@
 /* The message in plain words: the same as hashscopectl show message. */
-import type { Explanation, Message } from '@/api/types'
+import type { Message } from '@/api/types'
 import { t } from '@/text'
 import { Raw } from '@/ui/Raw'
 import { Part } from './Part'
 
-function Fields({ e }: { e: Explanation }) {
-  if (e.fields.length === 0) return null
+/** Each value by its name, with what it means. */
+export function Fields({ m }: { m: Message }) {
+  const e = m.explanation
+  if (!e || e.fields.length === 0) return null
   return (
-    <dl className="mt-3 grid grid-cols-[minmax(7rem,auto)_1fr] gap-x-4 text-sm">
-      {e.fields.map((f, i) => (
-        <div key={i} className="col-span-2 grid grid-cols-subgrid border-t py-1.5">
-          <dt className="font-mono text-xs leading-[18px] text-dim"><Raw value={f.name} max={80} /></dt>
-          <dd className="min-w-0">
-            <span className="break-all font-mono text-xs leading-[18px]"><Raw value={f.value} max={600} /></span>
-            {f.unit !== '' && f.unit !== 'hex' && <span className="text-faint"> <Raw value={f.unit} /></span>}
-            {f.meaning !== '' && <span className="block text-dim"><Raw value={f.meaning} max={600} /></span>}
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <Part title={t.message.fields}>
+      <dl className="grid grid-cols-[minmax(7rem,auto)_1fr] gap-x-4 text-sm">
+        {e.fields.map((f, i) => (
+          <div key={i} className="col-span-2 grid grid-cols-subgrid items-baseline border-t py-1 first:border-0">
+            <dt className="font-mono text-xs leading-[18px] text-dim"><Raw value={f.name} max={80} /></dt>
+            <dd className="flex min-w-0 flex-wrap items-baseline gap-x-3">
+              <span className="break-all font-mono text-xs leading-[18px]">
+                <Raw value={f.value} max={600} />
+                {f.unit !== '' && f.unit !== 'hex' && <span className="font-sans text-faint"> <Raw value={f.unit} /></span>}
+              </span>
+              {f.meaning !== '' && <span className="text-dim"><Raw value={f.meaning} max={600} /></span>}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {!e.complete && <p className="mt-2 text-xs text-faint">{t.message.incomplete}</p>}
+    </Part>
   )
 }
 
@@ -42,8 +49,6 @@ export function Explained({ m }: { m: Message }) {
           {e.notes.map((note, i) => <li key={i}><Raw value={note} max={1000} /></li>)}
         </ul>
       )}
-      <Fields e={e} />
-      {!e.complete && <p className="mt-2 text-xs text-faint">{t.message.incomplete}</p>}
     </Part>
   )
 }

@@ -19,7 +19,7 @@ import { DateTime } from '@/ui/Time'
 import { verdictOf } from '../messages/columns'
 import { ShareCheck } from '../shares/ShareCheck'
 import { Bytes } from './Bytes'
-import { Explained } from './Explained'
+import { Explained, Fields } from './Explained'
 import { Facts } from './Facts'
 import { Pairing } from './Pairing'
 import { Replay } from './Replay'
@@ -77,6 +77,7 @@ function Whole({ m, onClose, alone }: { m: Message; onClose: () => void; alone: 
       <div className="divide-y">
         <Explained m={m} />
         {isSubmit(m) && <ShareCheck id={m.share_id ?? m.id} />}
+        <Fields m={m} />
         <Pairing m={m} />
         <Bytes m={m} />
         <Facts m={m} />

@@ -48,7 +48,7 @@ function Fields({ submit, onChange }: { submit: Submit; onChange: (s: Submit) =>
 
 function Answer({ answer }: { answer: ReplayAnswer }) {
   const text = answer.pool_response === null || answer.pool_response === undefined ? '' : JSON.stringify(answer.pool_response)
-  const result = answer.success ? (/"result"\s*:\s*true/.test(text) ? 'accepted' : 'refused') : 'none'
+  const result = answer.success ? 'accepted' : text === '' ? 'none' : 'refused'
   const tone = { accepted: 'text-accepted', refused: 'text-rejected', none: 'text-stale' }[result]
   const words = { accepted: t.replay.accepted, refused: t.replay.refused, none: t.replay.noAnswer }[result]
   return (

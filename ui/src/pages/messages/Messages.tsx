@@ -124,7 +124,7 @@ export function Messages() {
             </Button>
           )}
           <Body list={list} filtered={isFiltered(filter)}>
-            <Table items={list.items} selected={selected} onOpen={show} onTop={setAtTop} onEnd={list.stoppedAt === null ? list.loadOlder : () => undefined} jump={jump} />
+            <Table items={list.items} selected={selected} onOpen={show} onTop={setAtTop} onEnd={list.stoppedAt === null ? list.loadOlder : () => undefined} jump={jump} narrow={open !== ''} />
           </Body>
           <Foot list={list} />
         </div>

@@ -9,10 +9,14 @@ import { Raw } from '@/ui/Raw'
 import { Clock } from '@/ui/Time'
 import { DirectionMark, latencyOf, latencyTone, sessionOf, sizeOf, summaryOf, verdictOf } from './columns'
 
-export const GRID =
-  'grid items-center gap-x-3 px-3 sm:px-4 ' +
-  'grid-cols-[84px_16px_minmax(0,1fr)_auto] ' +
-  'md:grid-cols-[92px_66px_16px_150px_64px_minmax(0,1fr)_56px_70px_92px]'
+const GRID = 'grid items-center gap-x-3 px-3 sm:px-4 '
+const NARROW = 'grid-cols-[84px_16px_minmax(0,1fr)_auto]'
+const WIDE = 'md:grid-cols-[92px_66px_16px_150px_64px_minmax(0,1fr)_56px_70px_92px]'
+
+/** Beside an open message, and on a phone, there are fewer columns. */
+export const gridOf = (narrow: boolean): string => cx(GRID, NARROW, !narrow && WIDE)
+export const wideOnly = (narrow: boolean): string => cx('hidden', !narrow && 'md:block')
+export const narrowOnly = (narrow: boolean): string => (narrow ? '' : 'md:hidden')
 
 interface Props {
   readonly item: Item
@@ -21,6 +25,7 @@ interface Props {
   readonly height: number
   readonly selected: boolean
   readonly fresh: boolean
+  readonly narrow: boolean
   readonly onOpen: (id: string) => void
 }
 
@@ -42,28 +47,29 @@ function Cell({ className, children }: { className?: string; children: React.Rea
   )
 }
 
-function Cells({ m }: { m: Message }) {
+function Cells({ m, narrow }: { m: Message; narrow: boolean }) {
+  const wide = wideOnly(narrow)
   const verdict = verdictOf(m)
   const summary = summaryOf(m)
   return (
     <>
       <Cell className="text-dim"><Clock at={m.ts_recv} /></Cell>
-      <Cell className="hidden font-mono text-xs text-faint md:block">{sessionOf(m)}</Cell>
+      <Cell className={cx('font-mono text-xs text-faint', wide)}>{sessionOf(m)}</Cell>
       <Cell><DirectionMark m={m} /></Cell>
       <Cell>
         <span className={m.is_response ? 'text-dim' : 'text-ink'}><Raw value={m.method} max={64} empty={m.is_response ? t.messages.response : t.messages.unparsed} /></span>
-        <span className="ml-2 text-xs text-faint md:hidden"><Raw value={summary} max={120} /></span>
+        <span className={cx('ml-2 text-xs text-faint', narrowOnly(narrow))}><Raw value={summary} max={120} /></span>
       </Cell>
-      <Cell className="hidden font-mono text-xs text-faint md:block">{m.id}</Cell>
-      <Cell className="hidden text-dim md:block"><Raw value={summary} max={240} /></Cell>
-      <Cell className="hidden text-right text-faint md:block">{sizeOf(m)}</Cell>
-      <Cell className={cx('hidden text-right md:block', latencyTone(m.latency_ms))}>{latencyOf(m)}</Cell>
+      <Cell className={cx('font-mono text-xs text-faint', wide)}>{m.id}</Cell>
+      <Cell className={cx('text-dim', wide)}><Raw value={summary} max={240} /></Cell>
+      <Cell className={cx('text-right text-faint', wide)}>{sizeOf(m)}</Cell>
+      <Cell className={cx('text-right', wide, latencyTone(m.latency_ms))}>{latencyOf(m)}</Cell>
       <Cell className="text-right">{verdict && <Badge tone={verdict.tone}>{verdict.label}</Badge>}</Cell>
     </>
   )
 }
 
-export const Row = memo(function Row({ item, index, top, height, selected, fresh, onOpen }: Props) {
+export const Row = memo(function Row({ item, index, top, height, selected, fresh, narrow, onOpen }: Props) {
   const m = item.kind === 'message' ? messageOf(item.body) : null
   return (
     <div
@@ -71,18 +77,19 @@ export const Row = memo(function Row({ item, index, top, height, selected, fresh
       id={`row-${item.id}`}
       aria-rowindex={index + 2}
       aria-selected={selected}
+      title={m?.after_gap === true ? t.messages.gap : undefined}
       onClick={() => item.kind === 'message' && onOpen(item.id)}
       className={cx(
-        GRID,
+        gridOf(narrow),
         'absolute inset-x-0 border-b border-line/60 text-sm',
         m ? 'cursor-pointer hover:bg-raised/70' : '!flex',
         selected && '!bg-accent/10 shadow-[inset_2px_0_0_rgb(var(--accent))]',
         fresh && !selected && 'animate-fresh',
-        m?.after_gap === true && 'border-t border-t-attention',
+        m?.after_gap === true && '!border-b-2 !border-dashed !border-attention',
       )}
       style={{ transform: `translateY(${top}px)`, height }}
     >
-      {m ? <Cells m={m} /> : <div role="cell" className="w-full"><Gap count={item.kind === 'gap' ? item.count : null} /></div>}
+      {m ? <Cells m={m} narrow={narrow} /> : <div role="cell" className="w-full"><Gap count={item.kind === 'gap' ? item.count : null} /></div>}
     </div>
   )
 })

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from 'react'
 import { cx } from '@/lib/cx'
 import { t } from '@/text'
 import type { Item } from '@/state/messages'
-import { GRID, Row } from './Row'
+import { gridOf, Row, wideOnly } from './Row'
 
 const ROW = 30
 const FRESH_MS = 1500
@@ -20,18 +20,19 @@ interface Props {
   readonly onEnd: () => void
   /** Counts up when the table shall go to its top. */
   readonly jump: number
+  readonly narrow: boolean
 }
 
-function Head() {
+function Head({ narrow }: { narrow: boolean }) {
   const c = t.messages.columns
-  const hidden = 'hidden md:block'
+  const hidden = wideOnly(narrow)
   const cells: [string, string][] = [
-    [c.time, ''], [c.session, hidden], [c.direction, 'sr-only md:not-sr-only md:overflow-hidden md:w-4 md:text-transparent'], [c.method, ''], [c.id, hidden],
+    [c.time, ''], [c.session, hidden], [c.direction, 'w-4 text-transparent'], [c.method, ''], [c.id, hidden],
     [c.summary, hidden], [c.size, `${hidden} text-right`], [c.latency, `${hidden} text-right`], [c.verdict, 'text-right'],
   ]
   return (
     <div role="rowgroup">
-      <div role="row" aria-rowindex={1} className={cx(GRID, 'h-8 border-b text-xs font-medium text-dim')}>
+      <div role="row" aria-rowindex={1} className={cx(gridOf(narrow), 'h-8 border-b text-xs font-medium text-dim')}>
         {cells.map(([label, className]) => (
           <div key={label} role="columnheader" className={cx('truncate', className)}>{label}</div>
         ))}
@@ -57,7 +58,7 @@ function useFresh(items: readonly Item[]): ReadonlySet<string> {
   return fresh
 }
 
-export function Table({ items, selected, onOpen, onTop, onEnd, jump }: Props) {
+export function Table({ items, selected, onOpen, onTop, onEnd, jump, narrow }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const fresh = useFresh(items)
   const virtual = useVirtualizer({
@@ -86,7 +87,7 @@ export function Table({ items, selected, onOpen, onTop, onEnd, jump }: Props) {
   }
   return (
     <div role="table" aria-label={t.messages.table} aria-rowcount={items.length + 1} className="flex min-h-0 flex-1 flex-col">
-      <Head />
+      <Head narrow={narrow} />
       <div
         ref={box}
         role="rowgroup"
@@ -101,7 +102,7 @@ export function Table({ items, selected, onOpen, onTop, onEnd, jump }: Props) {
             if (!item) return null
             return (
               <Row key={item.id} item={item} index={v.index} top={v.start} height={ROW}
-                selected={item.id === selected} fresh={fresh.has(item.id)} onOpen={onOpen} />
+                selected={item.id === selected} fresh={fresh.has(item.id)} narrow={narrow} onOpen={onOpen} />
             )
           })}
         </div>

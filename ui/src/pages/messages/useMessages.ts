@@ -1,7 +1,5 @@
 /*
- * A list of messages, filled from the API and the feed: the feed is opened
- * first and kept waiting until the newest page is there, so nothing falls
- * between them.
+ * A list of messages, filled from the API and the feed.
  */
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { api } from '@/api'
@@ -54,32 +52,46 @@ function batched(list: MessageList): { take: (items: unknown[]) => void; flush: 
   }
 }
 
-function useFeed(list: MessageList, filter: MessageFilter, setLost: (lost: boolean) => void): void {
-  useEffect(() => {
-    const wanted = toFeed(filter)
-    if (!wanted) return
-    const batch = batched(list)
-    const close = api.subscribe(
-      { topic: 'messages', filter: wanted },
-      {
-        data: batch.take,
-        open: () => setLost(false),
-        lost: () => setLost(true),
-        missed: (count) => {
-          batch.flush()
-          list.gap(count)
-        },
-        reset: (to) => {
-          batch.flush()
-          list.reset(to)
-        },
+/** Where the store is: the feed is ahead of it by what is not yet committed. */
+async function storedUpTo(signal: AbortSignal): Promise<string> {
+  const page = await api.page('/api/messages', itemOf, { limit: 1, responses: 1 }, signal)
+  return page.items[0]?.id ?? '0'
+}
+
+function follow(list: MessageList, wanted: Record<string, string>, since: string, setLost: (lost: boolean) => void): () => void {
+  const batch = batched(list)
+  const close = api.subscribe(
+    { topic: 'messages', filter: wanted, since },
+    {
+      data: batch.take,
+      open: () => setLost(false),
+      lost: () => setLost(true),
+      missed: (count) => {
+        batch.flush()
+        list.gap(count)
       },
-    )
-    return () => {
-      batch.stop()
-      close()
-    }
-  }, [list, filter, setLost])
+      reset: (to) => {
+        batch.flush()
+        list.reset(to)
+      },
+    },
+  )
+  return () => {
+    batch.stop()
+    close()
+  }
+}
+
+/** The feed from where the store is, then the newest page: nothing falls between. */
+async function begin(list: MessageList, filter: MessageFilter, signal: AbortSignal, setLost: (lost: boolean) => void): Promise<void> {
+  const wanted = toFeed(filter)
+  if (wanted) {
+    const since = await storedUpTo(signal)
+    if (signal.aborted) return
+    const stop = follow(list, wanted, since, setLost)
+    signal.addEventListener('abort', stop)
+  }
+  list.begin(await fetchPage(filter, null, signal))
 }
 
 export function useMessages(filter: MessageFilter): Messages {
@@ -90,19 +102,15 @@ export function useMessages(filter: MessageFilter): Messages {
   const [error, setError] = useState<ApiError | null>(null)
   const [lost, setLost] = useState(false)
   const stop = useRef<AbortController | null>(null)
-  useFeed(list, filter, setLost)
   useEffect(() => {
     const abort = new AbortController()
     stop.current = abort
     setError(null)
-    fetchPage(filter, null, abort.signal).then(
-      (page) => list.begin(page),
-      (e: unknown) => {
-        if (abort.signal.aborted) return
-        setError(asError(e))
-        list.failed()
-      },
-    )
+    begin(list, filter, abort.signal, setLost).catch((e: unknown) => {
+      if (abort.signal.aborted) return
+      setError(asError(e))
+      list.failed()
+    })
     return () => abort.abort()
   }, [list, filter])
   const loadOlder = useCallback(() => {

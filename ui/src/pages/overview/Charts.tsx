@@ -11,15 +11,15 @@ function linesOf(steps: readonly Stat[]) {
   const line = (label: string, tone: Line['tone'], value: (s: Stat) => number | null, fill = false): Line => ({ label, tone, fill, values: steps.map(value) })
   return {
     times: steps.map((s) => instant(s.ts) / 1000),
-    rate: [line(t.overview.hashrate, 'accent', (s) => s.mean_hashrate, true)],
+    rate: [line(t.overview.hashrate, 'accent', (s) => (s.seconds > 0 ? s.mean_hashrate : null), true)],
     shares: [
       line(t.overview.accepted, 'accepted', (s) => perMinute(s.shares.accepted, s)),
       line(t.overview.rejected, 'rejected', (s) => perMinute(s.shares.rejected, s)),
       line(t.overview.stale, 'stale', (s) => perMinute(s.shares.stale, s)),
     ],
     latency: [
-      line(t.latency.median, 'accent', (s) => s.latency.p50_us || null),
-      line(t.latency.worst, 'dim', (s) => s.latency.p99_us || null),
+      line(t.latency.median, 'accent', (s) => (s.seconds > 0 ? s.latency.p50_us || null : null)),
+      line(t.latency.worst, 'dim', (s) => (s.seconds > 0 ? s.latency.p99_us || null : null)),
     ],
   }
 }

@@ -15,7 +15,7 @@ function Rates({ whole }: { whole: Figure | null }) {
       {WINDOWS.slice(1).map((w) => <span key={w}>{t.windows[w]} <span className="text-ink">{of(w)}</span></span>)}
     </span>
   )
-  return <Stat label={`${t.overview.hashrate}, ${t.windows['1m'] ?? ''}`} value={<span className="text-2xl">{of('1m')}</span>} note={note} />
+  return <Stat label={`${t.overview.hashrate}, ${t.windows['1m'] ?? ''}`} value={<span className="text-2xl">{of('1m')}</span>} note={note} className="col-span-2 md:col-span-3 xl:col-span-3" />
 }
 
 export function Figures({ whole }: { whole: Figure | null }) {
@@ -26,7 +26,7 @@ export function Figures({ whole }: { whole: Figure | null }) {
   return (
     <Panel>
       <dl className="grid grid-cols-2 gap-x-6 gap-y-4 pt-2 md:grid-cols-3 xl:grid-cols-7">
-        <div className="col-span-2 md:col-span-3 xl:col-span-3"><Rates whole={whole} /></div>
+        <Rates whole={whole} />
         <Stat label={t.overview.miners} value={<Link to="/sessions" quiet>{count(live.data?.items.length)}</Link>} />
         <Stat label={t.overview.accepted} value={count(n?.accepted)} note={part(n?.accepted)} tone={all > 0 ? 'accepted' : 'neutral'} />
         <Stat label={t.overview.rejected} value={<Link to="/shares?pool_verdict=rejected" quiet>{count(n?.rejected)}</Link>} note={part(n?.rejected)} tone={n && n.rejected > 0 ? 'rejected' : 'neutral'} />

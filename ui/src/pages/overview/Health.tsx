@@ -1,6 +1,7 @@
 import { api } from '@/api'
+import { bool, record } from '@/api/decode'
 import { health, process, relay, type Process } from '@/api/types'
-import { bytes, duration } from '@/lib/format'
+import { bytes, count, duration, percent, si } from '@/lib/format'
 import { isUp } from '@/lib/process'
 import { useResource } from '@/state/resource'
 import { t } from '@/text'
@@ -10,6 +11,7 @@ import { Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Loaded } from '@/ui/State'
 import { Pair } from '@/ui/Stat'
+import { useCounters } from './useCounters'
 
 function Ill() {
   const state = useResource('health', (signal) => api.get('/health', health, {}, signal, 503), 5000)
@@ -30,10 +32,28 @@ function Ill() {
   )
 }
 
+const nostr = record({ nostr_enabled: bool })
+
 function Publishing() {
-  const list = useResource('relays', (signal) => api.page('/api/relays', relay, {}, signal), 5000)
+  const config = useResource('nostr', (signal) => api.get('/api/config', nostr, {}, signal))
+  const on = config.data?.nostr_enabled === true
+  const list = useResource(on ? 'relays' : null, (signal) => api.page('/api/relays', relay, {}, signal), 5000)
   if (!list.data || list.data.items.length === 0) return <Pair name={t.overview.publishing}>{t.overview.off}</Pair>
   return <>{list.data.items.map((r) => <Pair key={r.url} name={<Raw value={r.url} max={60} />}><Raw value={r.reason ?? r.state} max={60} /></Pair>)}</>
+}
+
+function Counters() {
+  const c = useCounters()
+  if (!c) return null
+  const gaps = c.capture['gaps'] ?? 0
+  return (
+    <>
+      <Pair name={t.overview.rate}>{t.overview.perSecond(si(c.perSecond))}</Pair>
+      <Pair name={t.overview.ring}>{percent(c.tap['ring_used'], c.tap['ring_bytes'])}</Pair>
+      <Pair name={t.overview.store}>{t.overview.stored(count(c.capture['store_visible']))}, {bytes((c.capture['store_file_bytes'] ?? 0) + (c.capture['store_wal_bytes'] ?? 0))}</Pair>
+      <Pair name={t.overview.gaps}>{gaps === 0 ? t.overview.noGaps : <Badge tone="attention">{count(gaps)}</Badge>}</Pair>
+    </>
+  )
 }
 
 function Figures({ items }: { items: readonly Process[] }) {
@@ -44,6 +64,7 @@ function Figures({ items }: { items: readonly Process[] }) {
       <Pair name={t.overview.processes}>{t.overview.allUp(up.length)}</Pair>
       <Pair name={t.overview.uptime}>{duration(oldest)}</Pair>
       <Pair name={t.settings.memory}>{bytes(up.reduce((n, p) => n + p.rss_kb, 0) * 1024)}</Pair>
+      <Counters />
       <Publishing />
     </dl>
   )

@@ -23,12 +23,10 @@ export function Overview() {
       </PageHead>
       <Figures whole={whole} />
       <Charts steps={steps} />
-      <div className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
-        <Pools />
+      <div className="grid items-start gap-3 md:grid-cols-2 xl:grid-cols-3">
+        <div className="space-y-3"><Pools /><AlertList /></div>
         <Reasons whole={whole} />
-        <Latency whole={whole} />
-        <AlertList />
-        <Health />
+        <div className="space-y-3 md:col-span-2 md:grid md:grid-cols-2 md:gap-3 md:space-y-0 xl:col-span-1 xl:block xl:space-y-3"><Latency whole={whole} /><Health /></div>
       </div>
     </div>
   )

@@ -15,7 +15,7 @@ export function Disconnect({ s, small = false, after }: { s: Session; small?: bo
   const go = () => void run(`/api/sessions/${s.session_id}/disconnect`, undefined, t.sessions.disconnected)
   return (
     <>
-      <Button look="danger" busy={busy} onClick={() => setAsking(true)} className={small ? '!h-6 !px-2 text-xs' : undefined}>
+      <Button look={small ? 'quiet' : 'danger'} busy={busy} onClick={() => setAsking(true)} className={small ? '!h-6 !px-2 text-xs hover:!text-rejected' : undefined}>
         {t.sessions.disconnect}
       </Button>
       <Confirm

@@ -7,6 +7,7 @@ import { Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Loaded } from '@/ui/State'
 import { Pair } from '@/ui/Stat'
+import { DateTime } from '@/ui/Time'
 
 /** The configuration's own text, and the members that the original had. */
 function View({ config }: { config: unknown }) {
@@ -27,7 +28,7 @@ function View({ config }: { config: unknown }) {
       <Panel title={t.session.facts}>
         <dl>
           {rest.map(([key, v]) => (
-            <Pair key={key} name={key.replaceAll('_', ' ')}><span title={text(v)}><Raw value={text(v)} max={200} /></span></Pair>
+            <Pair key={key} name={key.replaceAll('_', ' ')}>{key.endsWith('_at') ? <DateTime at={text(v)} /> : <span title={text(v)}><Raw value={text(v)} max={200} /></span>}</Pair>
           ))}
         </dl>
       </Panel>
