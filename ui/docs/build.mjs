@@ -61,6 +61,10 @@ function markdown(text) {
         sections.push({ id, title: plain(html), depth })
         return `<h${depth} id="${id}">${html}</h${depth}>\n`
       },
+      // The pictures of the README show the console, which is at hand here.
+      image() {
+        return ''
+      },
       link({ href, tokens }) {
         return `<a href="${escape(linkOf(href))}">${this.parser.parseInline(tokens)}</a>`
       },

@@ -49,13 +49,13 @@ function isSubmit(m: Message): boolean {
 function Head({ m, onClose, alone, onReplay }: { m: Message; onClose: () => void; alone: boolean; onReplay: (() => void) | null }) {
   return (
     <header className="sticky top-0 z-10 rounded-t-lg border-b bg-panel px-4 py-3">
-      <div className="flex flex-wrap items-center gap-1">
+      <div className="flex items-center gap-1">
         <h2 className="mr-auto min-w-0 truncate text-lg font-semibold">
           <Raw value={m.method} max={80} empty={m.is_response ? t.messages.response : t.message.title(m.id)} />
         </h2>
         {onReplay && <Button onClick={onReplay}>{t.message.replay}</Button>}
-        <Copy text={`${window.location.origin}/messages/${m.id}`} label={t.message.permalink} />
-        {!alone && <Link to={`/messages/${m.id}`} className="px-2 text-sm">{t.message.full}</Link>}
+        <span className="hidden sm:inline"><Copy text={`${window.location.origin}/messages/${m.id}`} label={t.message.permalink} /></span>
+        {!alone && <Link to={`/messages/${m.id}`} className="hidden whitespace-nowrap px-2 text-sm xl:inline">{t.message.full}</Link>}
         <Button look="quiet" icon aria-label={t.act.close} onClick={onClose}>×</Button>
       </div>
       <div className="mt-1 flex flex-wrap items-center gap-x-3 gap-y-1 text-sm text-dim">

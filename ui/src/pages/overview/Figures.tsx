@@ -15,7 +15,7 @@ function Rates({ whole }: { whole: Figure | null }) {
       {WINDOWS.slice(1).map((w) => <span key={w}>{t.windows[w]} <span className="text-ink">{of(w)}</span></span>)}
     </span>
   )
-  return <Stat label={`${t.overview.hashrate}, ${t.windows['1m'] ?? ''}`} value={<span className="text-2xl">{of('1m')}</span>} note={note} className="col-span-2 md:col-span-3 xl:col-span-3" />
+  return <Stat label={`${t.overview.hashrate}, ${t.windows['1m'] ?? ''}`} value={<span className="text-2xl">{of('1m')}</span>} note={note} className="col-span-2 md:col-span-4 xl:col-span-3" />
 }
 
 export function Figures({ whole }: { whole: Figure | null }) {
@@ -25,7 +25,7 @@ export function Figures({ whole }: { whole: Figure | null }) {
   const part = (k: number | undefined) => t.overview.ofShares(percent(k, all))
   return (
     <Panel>
-      <dl className="grid grid-cols-2 gap-x-6 gap-y-4 pt-2 md:grid-cols-3 xl:grid-cols-7">
+      <dl className="grid grid-cols-2 gap-x-6 gap-y-4 pt-2 md:grid-cols-4 xl:grid-cols-7">
         <Rates whole={whole} />
         <Stat label={t.overview.miners} value={<Link to="/sessions" quiet>{count(live.data?.items.length)}</Link>} />
         <Stat label={t.overview.accepted} value={count(n?.accepted)} note={part(n?.accepted)} tone={all > 0 ? 'accepted' : 'neutral'} />

@@ -24,9 +24,9 @@ export function Overview() {
       <Figures whole={whole} />
       <Charts steps={steps} />
       <div className="grid items-start gap-3 md:grid-cols-2 xl:grid-cols-3">
-        <div className="space-y-3"><Pools /><AlertList /></div>
+        <div className="space-y-3"><Pools /><AlertList /><Latency whole={whole} /></div>
         <Reasons whole={whole} />
-        <div className="space-y-3 md:col-span-2 md:grid md:grid-cols-2 md:gap-3 md:space-y-0 xl:col-span-1 xl:block xl:space-y-3"><Latency whole={whole} /><Health /></div>
+        <Health />
       </div>
     </div>
   )
