@@ -246,12 +246,13 @@ put_shares(FILE *f, const struct roll *r)
 	fprintf(f, "hashscope_blocks_total %lld\n", (long long)r->blocks);
 	head(f, "hashscope_share_latency_seconds", "histogram",
 	    "From a share's first sight to its answer's.");
-	for (unsigned i = 0; i + 1 < ROLL_HIST; i++, bound *= 1.5) {
+	for (unsigned i = 0; i + 1 < ROLL_HIST; i++) {
 		below += r->hist[i];
 		fprintf(f,
 		    "hashscope_share_latency_seconds_bucket{le=\"%.6g\"} "
 		    "%lld\n",
 		    bound, (long long)below);
+		bound *= 1.5;
 	}
 	fprintf(f,
 	    "hashscope_share_latency_seconds_bucket{le=\"+Inf\"} %lld\n"

@@ -43,6 +43,9 @@ give(struct day *d)
 	ring_reset(&d->r);
 }
 
+static void speak(struct day *, struct day_miner *, unsigned, const char *,
+    va_list) __attribute__((format(printf, 4, 0)));
+
 static void
 speak(struct day *d, struct day_miner *m, unsigned dir, const char *fmt,
     va_list ap)

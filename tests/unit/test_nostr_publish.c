@@ -77,6 +77,8 @@ write_one(void)
 	assert_memory_equal(frame.data, "[\"EVENT\",{}]", frame.len);
 }
 
+static void hear(const char *, ...) __attribute__((format(printf, 1, 2)));
+
 static void
 hear(const char *fmt, ...)
 {
