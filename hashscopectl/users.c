@@ -3,6 +3,7 @@
  * the terminal, twice and without echo, or are the first line of stdin when
  * that is no terminal; they are never arguments, which others can see.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,17 +21,20 @@
 
 /* --- passwords --- */
 
-/* One line without its end; -1 at the end, when it is too long, or when a
- * signal came. */
+/* One line without its end; -1 at the end, when it is too long, or when one
+ * of the signals came that are let in while it waits. */
 static int
-read_line(char *buf, size_t size)
+read_line(char *buf, size_t size, const sigset_t *mask)
 {
+	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
 	size_t n = 0;
 	char c;
 
 	for (;;) {
-		ssize_t r = read(STDIN_FILENO, &c, 1);
+		ssize_t r = mask == NULL ? 1 : ppoll(&pfd, 1, NULL, mask);
 
+		if (r != -1)
+			r = read(STDIN_FILENO, &c, 1);
 		if (r == -1)
 			return -1;
 		if (r <= 0 && n == 0)
@@ -54,31 +58,40 @@ on_signal(int sig)
 	interrupted = sig;
 }
 
-/* A signal must not leave the terminal without its echo: it is acted on when
- * that is back. */
+/* A signal must not leave the terminal without its echo: it comes only while
+ * we wait for a key, and is acted on when the echo is back. */
 static int
 ask_once(const char *prompt, char *buf, size_t size)
 {
 	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct sigaction catch = { .sa_handler = on_signal }, was[4];
 	struct termios old, quiet;
+	sigset_t blocked, mask;
 	int r;
 
 	if (tcgetattr(STDIN_FILENO, &old) == -1)
 		return -1;
 	interrupted = 0;
+	sigemptyset(&blocked);
 	for (unsigned i = 0; i < 4; i++)
-		sigaction(sigs[i], &catch, &was[i]);
+		sigaddset(&blocked, sigs[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &mask);
+	for (unsigned i = 0; i < 4; i++) {
+		sigaction(sigs[i], NULL, &was[i]);
+		if (was[i].sa_handler != SIG_IGN)
+			sigaction(sigs[i], &catch, NULL);
+	}
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
 	quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
 	fputs(prompt, stderr);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	r = read_line(buf, size);
+	r = read_line(buf, size, &mask);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	fputc('\n', stderr);
 	for (unsigned i = 0; i < 4; i++)
 		sigaction(sigs[i], &was[i], NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	if (interrupted != 0)
 		raise(interrupted);
 	return r;
@@ -92,7 +105,7 @@ ask_password(char *buf, size_t size)
 	int same;
 
 	if (!isatty(STDIN_FILENO)) {
-		if (read_line(buf, size) == 0)
+		if (read_line(buf, size, NULL) == 0)
 			return EXIT_OK;
 		return ctl_no("a password of at most 256 bytes is expected on "
 			      "stdin");

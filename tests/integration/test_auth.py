@@ -230,6 +230,8 @@ class Terminal:
         self.popen = subprocess.Popen(
             [hs.BUILD / "bin" / "hashscopectl", *words], stdin=slave,
             stdout=slave, stderr=slave, start_new_session=True,
+            # A shell that put us into the background had it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env={**os.environ, "HASHSCOPE_RUN_DIR": str(d.hsd.run_dir)})
         self.slave = slave
 

@@ -177,7 +177,7 @@ def test_killed_while_mining(scope, pool, miner, tmp_path):
     m = miner(sc.host, sc.port, "--seed", 2, "--shares", 300, "--rate", 100,
               "--connections", 3, "--mix", "valid=80,duplicate=10,low=10")
     for _ in range(3):
-        old = sc.pid("captured")
+        old = hs.wait_for(lambda: sc.pid("captured"), "captured")
         seen = (sc.capture_stats() or {}).get("messages_seen", 0)
         hs.wait_for(lambda: (sc.capture_stats() or {}).get(
             "messages_seen", 0) > seen + 20, "some more messages")

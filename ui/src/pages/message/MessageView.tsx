@@ -4,6 +4,7 @@
  */
 import { useState } from 'react'
 import { api } from '@/api'
+import { ApiError } from '@/api/transport'
 import { message, type Message } from '@/api/types'
 import { readSubmit } from '@/lib/submit'
 import { useMay } from '@/state/me'
@@ -87,8 +88,26 @@ function Whole({ m, onClose, alone }: { m: Message; onClose: () => void; alone: 
   )
 }
 
+/*
+ * A message is on the feed before it is in the store, by as long as captured
+ * gathers before it commits: one that is opened at once is asked for again.
+ */
+const TRIES = 8
+const AGAIN_MS = 250
+
+async function stored(id: string, signal: AbortSignal): Promise<Message> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await api.get(`/api/messages/${encodeURIComponent(id)}`, message, {}, signal)
+    } catch (e) {
+      if (!(e instanceof ApiError) || e.status !== 404 || tries === TRIES || signal.aborted) throw e
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+    }
+  }
+}
+
 export function MessageView({ id, onClose, alone = false }: { id: string; onClose: () => void; alone?: boolean }) {
-  const one = useResource(`message ${id}`, (signal) => api.get(`/api/messages/${encodeURIComponent(id)}`, message, {}, signal))
+  const one = useResource(`message ${id}`, (signal) => stored(id, signal))
   return (
     <Loaded of={one} lines={8}>
       {(m) => <Whole m={m} onClose={onClose} alone={alone} />}
