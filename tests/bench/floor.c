@@ -248,7 +248,9 @@ side_event(struct side *a, uint32_t events)
 		side_writable(a);
 	if (a->s->dead)
 		return;
-	if (!a->eof && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
+	/* EPOLLHUP comes unasked, also while the other side is full. */
+	if (!a->eof && peer_of(a)->rest == NULL &&
+	    (events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
 		side_readable(a);
 	else if (a->eof && (events & EPOLLERR))
 		session_end(a->s, true);
