@@ -693,10 +693,13 @@ class Box:
         hs.wait_for(lambda: self.stats()["sessions_live"] == 0, "no sessions")
 
     def sockets(self):
-        """How many TCP connections relayd holds."""
-        row = [x for x in proc_fds(self.relayd).values()
-               if x.startswith("socket:")]
-        return len(row)
+        """How many TCP sockets relayd holds.  Those of its channels are
+        others: a peer may be introduced at any time."""
+        tcp = set()
+        for name in ("tcp", "tcp6"):
+            with open(f"/proc/{self.relayd}/net/{name}") as f:
+                tcp |= {f"socket:[{line.split()[9]}]" for line in f}
+        return len([x for x in proc_fds(self.relayd).values() if x in tcp])
 
     def close(self):
         """Ends it all, the connections first: relayd waits for them."""

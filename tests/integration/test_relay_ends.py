@@ -330,6 +330,7 @@ def test_closing_leaves_nothing_open(box):
     b = box()
     b.idle()
     before = b.sockets()
+    assert before > 0
     ends = [rig.rst, socket.socket.close, lambda s: (
         s.shutdown(socket.SHUT_WR), rig.recv_end(s), s.close())]
     for i in range(200):
