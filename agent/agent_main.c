@@ -10,10 +10,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "common/clock.h"
 #include "common/nostr_key.h"
 #include "common/nostr_name.h"
 #include "common/nostr_nip44.h"
@@ -26,10 +26,7 @@
 uint64_t
 agent_now_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	return clock_mono_ns();
 }
 
 uint64_t
@@ -41,10 +38,7 @@ agent_now_ms(void)
 int64_t
 agent_real_us(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return clock_real_us();
 }
 
 void

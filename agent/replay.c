@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/replay.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 #define RESULT_MAX (160u * 1024u)
@@ -15,10 +15,7 @@
 uint64_t
 replay_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return clock_mono_ns();
 }
 
 uint32_t

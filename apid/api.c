@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "apid/ask.h"
 #include "apid/request.h"
 #include "apid/ws.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 #define TICK_MS 250
@@ -21,10 +21,7 @@
 int64_t
 api_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_mono_ms();
 }
 
 void

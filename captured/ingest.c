@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "captured/account.h"
 #include "captured/share.h"
 #include "captured/store_find.h"
 #include "captured/watching.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
 
@@ -24,10 +24,7 @@
 uint64_t
 clock_ns(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	return clock_mono_ns();
 }
 
 void

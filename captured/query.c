@@ -17,6 +17,7 @@
 #include "captured/query.h"
 #include "captured/select.h"
 #include "common/childconf.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/record.h"
 
@@ -71,15 +72,6 @@ struct role_state {
 	uint64_t n_queries, n_rows, n_failed;
 };
 
-static int64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* --- stopping and going on --- */
 
 static bool
@@ -103,7 +95,7 @@ static void
 stop(struct asker *a)
 {
 	if (a->stopped == 0)
-		a->stopped = now_ms();
+		a->stopped = clock_mono_ms();
 }
 
 /* Nobody's deadline passes while it waits for somebody else. */
@@ -115,7 +107,7 @@ go_on(struct asker *a)
 
 	if (a->stopped == 0 || a->role->held || a->blocked)
 		return;
-	ms = (unsigned)(now_ms() - a->stopped);
+	ms = (unsigned)(clock_mono_ms() - a->stopped);
 	a->stopped = 0;
 	TAILQ_FOREACH(j, &a->jobs, entry)
 		select_postpone(j->sel, ms);
@@ -334,8 +326,8 @@ static void
 job_again(struct role_state *q, struct job *j, const char *why)
 {
 	if (j->trouble == 0)
-		j->trouble = now_ms();
-	if (now_ms() - j->trouble > AGAIN_MAX_MS) {
+		j->trouble = clock_mono_ms();
+	if (clock_mono_ms() - j->trouble > AGAIN_MAX_MS) {
 		job_fail(q, j, why);
 		return;
 	}

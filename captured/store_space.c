@@ -10,31 +10,23 @@
 #include <unistd.h>
 
 #include "captured/store_int.h"
+#include "common/clock.h"
 
 #define SPACE_EVERY_NS (INT64_C(100) * 1000000)
 /* For readers to end; relayd's ring holds what comes meanwhile. */
 #define CHECKPOINT_NS  (INT64_C(1000) * 1000000)
 #define BUSY_MS        50 /* otherwise, as store.c says at the start */
 
-static int64_t
-clock_ns(clockid_t which)
-{
-	struct timespec ts;
-
-	clock_gettime(which, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int64_t
 mono_now(void)
 {
-	return clock_ns(CLOCK_MONOTONIC);
+	return clock_read_ns(CLOCK_MONOTONIC);
 }
 
 int64_t
 real_minus_mono(void)
 {
-	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	return clock_read_ns(CLOCK_REALTIME) - clock_read_ns(CLOCK_MONOTONIC);
 }
 
 /* The clock may jump while relayd says nothing. */

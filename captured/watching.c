@@ -8,6 +8,7 @@
 #include "captured/share.h"
 #include "captured/store_alert.h"
 #include "captured/watching.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
 
@@ -137,11 +138,7 @@ watching_end(struct ingest *in, struct session *s)
 static void
 real_now(struct ingest *in)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	watch_alerts(in->watch)->real_us = (int64_t)ts.tv_sec * 1000000 +
-	    ts.tv_nsec / 1000;
+	watch_alerts(in->watch)->real_us = clock_real_us();
 }
 
 void

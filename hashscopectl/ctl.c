@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "hashscopectl/ctl.h"
 
 static int (*const commands[CMD_MAX])(struct ctl *) = {
@@ -71,15 +71,6 @@ ctl_away(const struct ctl *c)
 	return EXIT_AWAY;
 }
 
-static int64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static int
 usage(void)
 {
@@ -141,7 +132,7 @@ ctl_main(int argc, char *argv[])
 	struct grammar_error err;
 	const char *path = NULL;
 	bool json = false;
-	int64_t now = now_us();
+	int64_t now = clock_real_us();
 	int opt, r;
 
 	while ((opt = getopt(argc, argv, "+js:V")) != -1) {

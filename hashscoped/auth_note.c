@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/object.h"
 #include "hashscoped/auth_int.h"
@@ -42,10 +43,8 @@ static void
 begin(struct json_out *j, const char *event)
 {
 	char when[OBJECT_TIME];
-	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	object_time((int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000, when);
+	object_time(clock_real_us(), when);
 	json_init(j, AUDIT_LINE);
 	json_object(j);
 	json_kcstr(j, "time", when);

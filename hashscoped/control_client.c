@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/act.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/record.h"
 #include "hashscoped/control_int.h"
@@ -39,10 +40,7 @@ static const struct verb {
 int64_t
 control_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_mono_ms();
 }
 
 static bool

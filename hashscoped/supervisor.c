@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "hashscoped/supervisor.h"
 
 #define STOP_SECONDS 20
@@ -27,10 +28,7 @@
 uint64_t
 now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return (uint64_t)clock_mono_ms();
 }
 
 static void
@@ -282,7 +280,6 @@ supervisor_main(int argc, char *argv[], char *envp[])
 						   'h' },
 		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
 	struct conf_errors errs;
-	struct timespec ts;
 	bool foreground = false, verbose = false;
 	int ch, check = 0;
 
@@ -331,7 +328,6 @@ supervisor_main(int argc, char *argv[], char *envp[])
 		return check > 1 && conf_print(sup.conf, stdout) == -1;
 	signal(SIGPIPE, SIG_IGN);
 	sup.started_ms = now_ms();
-	clock_gettime(CLOCK_REALTIME, &ts);
-	sup.started_us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	sup.started_us = clock_real_us();
 	return run(&sup, foreground);
 }
