@@ -9,19 +9,8 @@
 #include <time.h>
 
 #include "apid/request.h"
+#include "common/hex.h"
 #include "common/utf8.h"
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 int
 query_unescape(char *s)

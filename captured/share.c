@@ -10,6 +10,7 @@
 #include "captured/share_news.h"
 #include "captured/store_share.h"
 #include "captured/watching.h"
+#include "common/hex.h"
 
 /* All jobs that live sessions know, in memory. */
 #define JOBS_BYTES   (64u << 20)
@@ -365,16 +366,12 @@ on_share(struct ingest *in, struct session *s, const struct store_msg *m,
 static void
 note_extranonce(struct session *s)
 {
-	static const char hex[] = "0123456789abcdef";
 	char text[sizeof(s->rec.extranonce1)] = "";
 	uint8_t size = 0;
 	const struct work_bytes *en1 = verify_extranonce1(s->verify, &size);
-	unsigned i;
 
-	for (i = 0; en1 != NULL && i < en1->len; i++) {
-		text[2 * i] = hex[en1->b[i] >> 4];
-		text[2 * i + 1] = hex[en1->b[i] & 15];
-	}
+	if (en1 != NULL)
+		hex_text(en1->b, en1->len, text);
 	if (strcmp(text, s->rec.extranonce1) == 0 &&
 	    size == s->rec.extranonce2_size)
 		return;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "captured/watch_int.h"
+#include "common/hex.h"
 
 #define YOUNG_TIPS 2 /* a chain with no more may turn out to be another */
 #define FOURFOLD   4.01
@@ -211,14 +212,8 @@ suspect(const struct tip *a, const struct tip *b)
 static void
 block_text(const uint8_t hash[32], char out[17])
 {
-	static const char hex[] = "0123456789abcdef";
-
 	/* As people write it the zeros come first; the end tells them apart. */
-	for (unsigned i = 0; i < 8; i++) {
-		out[2 * i] = hex[hash[7 - i] >> 4];
-		out[2 * i + 1] = hex[hash[7 - i] & 15];
-	}
-	out[16] = '\0';
+	hex_text_reversed(hash, 8, out);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/hex.h"
 #include "common/record.h"
 
 #define QF_KNOWN                                                      \
@@ -275,18 +276,6 @@ uuid_text(const uint8_t id[16], char out[SESSION_TEXT])
 		*out++ = hex[id[i] & 15];
 	}
 	*out = '\0';
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 int
