@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "common/object_put.h"
 
 #define GROWTH 1.02
 
@@ -123,16 +124,6 @@ report_text(const struct agent_stats *s, const struct agent_conf *c,
 }
 
 static void
-put_ms(struct json_out *o, const char *key, uint64_t us)
-{
-	json_key(o, key);
-	if (us == 0)
-		json_null(o);
-	else
-		json_double(o, ms(us));
-}
-
-static void
 report_json(const struct agent_stats *s, const struct agent_conf *c,
     double seconds, FILE *f)
 {
@@ -168,9 +159,10 @@ report_json(const struct agent_stats *s, const struct agent_conf *c,
 	json_kuint(&o, "unanswered", s->unanswered);
 	json_kuint(&o, "dropped", s->dropped);
 	json_kuint(&o, "events_refused", s->refused);
-	put_ms(&o, "latency_p50_ms", stats_percentile(s, 0.5));
-	put_ms(&o, "latency_p90_ms", stats_percentile(s, 0.9));
-	put_ms(&o, "latency_p99_ms", stats_percentile(s, 0.99));
+	object_put_positive(&o, "latency_p50_ms", ms(stats_percentile(s, 0.5)));
+	object_put_positive(&o, "latency_p90_ms", ms(stats_percentile(s, 0.9)));
+	object_put_positive(&o, "latency_p99_ms",
+	    ms(stats_percentile(s, 0.99)));
 	json_object_end(&o);
 	text = json_finish(&o, NULL);
 	if (text != NULL)

@@ -117,17 +117,6 @@ static const struct ipc_handler capture_handlers[] = {
 };
 
 static void
-on_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	const struct msg_info *info = msg_info(type);
-
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("message %s from %s: %s",
-		    info == NULL ? "?" : info->name, role_name(ipc_peer(ipc)),
-		    why);
-}
-
-static void
 auth_gone(struct replay *r)
 {
 	ipc_free(r->auth);
@@ -168,13 +157,13 @@ on_end(struct ipc *ipc, int err, void *arg)
 
 static const struct ipc_ops auth_ops = { .handlers = auth_handlers,
 	.on_end = on_end,
-	.on_bad = on_bad };
+	.on_bad = proc_on_peer_bad };
 static const struct ipc_ops query_ops = { .handlers = query_handlers,
 	.on_end = on_end,
-	.on_bad = on_bad };
+	.on_bad = proc_on_peer_bad };
 static const struct ipc_ops capture_ops = { .handlers = capture_handlers,
 	.on_end = on_end,
-	.on_bad = on_bad };
+	.on_bad = proc_on_peer_bad };
 
 static void
 on_pace(evutil_socket_t fd, short what, void *arg)

@@ -15,6 +15,7 @@
 #include "apid/ws.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/proc.h"
 
 #define TICK_MS 250
 
@@ -250,21 +251,10 @@ on_peer_end(struct ipc *ipc, int err, void *arg)
 	peer_close(arg, ipc_peer(ipc));
 }
 
-static void
-on_peer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	const struct msg_info *info = msg_info(type);
-
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("message %s from %s: %s",
-		    info == NULL ? "?" : info->name, role_name(ipc_peer(ipc)),
-		    why);
-}
-
 static const struct ipc_ops peer_ops = {
 	.handlers = peer_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static void

@@ -8,6 +8,7 @@
 #include "apid/gather.h"
 #include "apid/get.h"
 #include "common/object.h"
+#include "common/object_put.h"
 
 #define HEALTH_MS 2000
 #define ASK_MS    5000
@@ -226,16 +227,6 @@ get_config(struct request *r)
 
 /* --- GET /api/pools --- */
 
-static void
-put_ms(struct json_out *o, const char *key, uint32_t us)
-{
-	json_key(o, key);
-	if (us != 0)
-		json_double(o, us / 1000.0);
-	else
-		json_null(o);
-}
-
 /* As relayd knows it, and what captured knows of the sessions there. */
 static void
 put_pool(struct json_out *o, const struct gather *g, const struct pool_rec *p)
@@ -254,7 +245,7 @@ put_pool(struct json_out *o, const struct gather *g, const struct pool_rec *p)
 	json_kuint(o, "connected", seen->connected);
 	json_kuint(o, "message_count", seen->messages);
 	json_kcstr(o, "last_seen", seen->last_seen_us != 0 ? at : NULL);
-	put_ms(o, "rtt_ms", seen->rtt_us);
+	object_put_positive(o, "rtt_ms", seen->rtt_us / 1000.0);
 	json_object_end(o);
 }
 

@@ -8,7 +8,7 @@
 
 #include "common/object.h"
 #include "common/record_stat.h"
-#include "common/object_int.h"
+#include "common/object_put.h"
 #include "common/summary.h"
 #include "common/utf8.h"
 

@@ -3,22 +3,7 @@
  */
 #include "common/object.h"
 #include "common/object_alert.h"
-
-static void
-put_time(struct json_out *o, const char *key, int64_t us)
-{
-	char text[OBJECT_TIME];
-
-	if (us != 0)
-		object_time(us, text);
-	json_kcstr(o, key, us != 0 ? text : NULL);
-}
-
-static void
-put_text(struct json_out *o, const char *key, const char *text)
-{
-	json_kcstr(o, key, text[0] != '\0' ? text : NULL);
-}
+#include "common/object_put.h"
 
 void
 object_alert(struct json_out *o, const struct alert_rec *a)
@@ -32,12 +17,12 @@ object_alert(struct json_out *o, const struct alert_rec *a)
 	json_kcstr(o, "severity",
 	    alert_severity_name((enum alert_severity)a->severity));
 	json_kbool(o, "active", a->ended_us == 0);
-	put_time(o, "first_seen", a->first_us);
-	put_time(o, "last_seen", a->last_us);
-	put_time(o, "ended_at", a->ended_us);
+	object_put_time(o, "first_seen", a->first_us);
+	object_put_time(o, "last_seen", a->last_us);
+	object_put_time(o, "ended_at", a->ended_us);
 	json_kuint(o, "count", a->count);
-	put_text(o, "pool", a->pool);
-	put_text(o, "worker", a->worker);
+	object_put_text(o, "pool", a->pool);
+	object_put_text(o, "worker", a->worker);
 	json_kcstr(o, "session_id", a->has_session ? session : NULL);
 	if (a->pos != 0)
 		json_kuint_str(o, "message_id", a->pos);

@@ -6,7 +6,7 @@
 
 #include "common/hex.h"
 #include "common/object.h"
-#include "common/object_int.h"
+#include "common/object_put.h"
 #include "common/object_share.h"
 
 #define COIN UINT64_C(100000000)

@@ -7,7 +7,7 @@
 
 #include "common/hex.h"
 #include "common/object.h"
-#include "common/object_int.h"
+#include "common/object_put.h"
 #include "common/object_share.h"
 #include "common/record_stat.h"
 

@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "common/object_int.h"
+#include "common/object_put.h"
 #include "common/record_stat.h"
 
 void

@@ -261,6 +261,17 @@ on_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
 	    info == NULL ? "?" : info->name, why);
 }
 
+void
+proc_on_peer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
+{
+	const struct msg_info *info = msg_info(type);
+
+	if (ipc_bad_count(ipc) == 1)
+		log_warnx("message %s from %s: %s",
+		    info == NULL ? "?" : info->name, role_name(ipc_peer(ipc)),
+		    why);
+}
+
 static const struct ipc_handler own_handlers[] = {
 	{ MSG_CONF_BEGIN, on_conf_begin },
 	{ MSG_CONF_END, on_conf_end },

@@ -73,6 +73,10 @@ struct proc_role {
  * a binary may hold several, HELLO says which. */
 int proc_main(int argc, char *argv[], const struct proc_role *roles);
 
+/* For ipc_ops: says once for each channel that its peer sent nonsense; who
+ * sends one such message sends many. */
+void proc_on_peer_bad(struct ipc *, unsigned type, const char *why, void *arg);
+
 struct event_base *proc_base(const struct proc *);
 struct ipc *proc_supervisor(const struct proc *);
 /* Leave the loop with this status. */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/object_int.h"
+#include "common/object_put.h"
 #include "common/object_share.h"
 #include "common/sha256.h"
 #include "common/steps.h"

@@ -7,6 +7,7 @@
 
 #include "common/hex.h"
 #include "common/object.h"
+#include "common/object_put.h"
 #include "common/target.h"
 #include "hashscopectl/text.h"
 #include "hashscopectl/units.h"
@@ -285,30 +286,6 @@ summary_lines(struct report *r)
 /* --- for programs --- */
 
 static void
-put_text(struct json_out *j, const char *key, const char *text)
-{
-	json_kcstr(j, key, text[0] != '\0' ? text : NULL);
-}
-
-static void
-put_hex32(struct json_out *j, const char *key, bool known, uint32_t v)
-{
-	char text[9];
-
-	snprintf(text, sizeof(text), "%08" PRIx32, v);
-	json_kcstr(j, key, known ? text : NULL);
-}
-
-static void
-put_positive(struct json_out *j, const char *key, double d)
-{
-	if (d > 0)
-		json_kdouble(j, key, d);
-	else
-		json_knull(j, key);
-}
-
-static void
 put_us(struct json_out *j, const char *key, bool known, uint64_t from,
     uint64_t to)
 {
@@ -356,13 +333,13 @@ put_header(struct json_out *j, const struct report_row *row)
 
 	hex_text(s->en2.b, s->en2.len, hex);
 	json_kcstr(j, "extranonce2", s->en2.len > 0 ? hex : NULL);
-	put_hex32(j, "ntime", row->has_ntime, s->ntime);
-	put_hex32(j, "nonce", row->has_nonce, s->nonce);
-	put_hex32(j, "version", s->hashed, s->version);
-	put_hex32(j, "version_bits", s->has_bits, s->bits);
+	object_put_hex32(j, "ntime", row->has_ntime, s->ntime);
+	object_put_hex32(j, "nonce", row->has_nonce, s->nonce);
+	object_put_hex32(j, "version", s->hashed, s->version);
+	object_put_hex32(j, "version_bits", s->has_bits, s->bits);
 	hex_text_reversed(s->hash, 32, hex);
 	json_kcstr(j, "hash", s->hashed ? hex : NULL);
-	put_positive(j, "difficulty", s->hashed ? s->reached : 0);
+	object_put_positive(j, "difficulty", s->hashed ? s->reached : 0);
 }
 
 static void
@@ -383,10 +360,10 @@ put_verdict(struct json_out *j, const struct report_row *row)
 		json_kcstr(j, "pool_error", a->text);
 	else
 		json_kint(j, "pool_error", a->code);
-	put_text(j, "cause",
+	object_put_text(j, "cause",
 	    verify_cause_name(
 		(enum verify_cause)(judged ? row->judged.cause : s->cause)));
-	put_text(j, "sentence", note);
+	object_put_text(j, "sentence", note);
 	json_kcstr(j, "agreement",
 	    verify_agreement_name(
 		(enum verify_agreement)row->judged.agreement));
@@ -411,11 +388,11 @@ share_json(struct report *r, const struct report_row *row)
 		json_knull(j, "message_id");
 	json_kuint(j, input_unit(r->info.format), row->at);
 	json_kcstr(j, "session_id", row->session);
-	put_text(j, "worker", row->share.worker);
-	put_text(j, "job_id", row->share.job_id);
+	object_put_text(j, "worker", row->share.worker);
+	object_put_text(j, "job_id", row->share.job_id);
 	put_times(j, r, row);
 	put_header(j, row);
-	put_positive(j, "required_difficulty", required(row));
+	object_put_positive(j, "required_difficulty", required(row));
 	put_verdict(j, row);
 	put_latency(j, row);
 	json_object_end(j);
@@ -464,7 +441,7 @@ summary_json(struct report *r, const char *error)
 	json_kuint(j, "agreed", r->agreement[AGREE_YES]);
 	json_kuint(j, "acks_anything", r->acks_anything);
 	json_kbool(j, "complete", error[0] == '\0');
-	put_text(j, "error", error);
+	object_put_text(j, "error", error);
 	json_object_end(j);
 	output_object(r->out);
 	fputs("}\n", r->out->fp);

@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/proc.h"
 #include "hashscoped/auth.h"
 #include "hashscoped/auth_int.h"
 
@@ -199,17 +200,6 @@ on_peer_end(struct ipc *ipc, int err, void *arg)
 	auth_acts_fail(p->auth, role);
 }
 
-static void
-on_peer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	const struct msg_info *info = msg_info(type);
-
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("message %s from %s: %s",
-		    info == NULL ? "?" : info->name, role_name(ipc_peer(ipc)),
-		    why);
-}
-
 static const struct ipc_handler api_handlers[] = {
 	{ MSG_WHO, auth_on_who },
 	{ MSG_LOGIN, auth_on_login },
@@ -231,19 +221,19 @@ static const struct ipc_handler doer_handlers[] = {
 static const struct ipc_ops api_ops = {
 	.handlers = api_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops control_ops = {
 	.handlers = control_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops doer_ops = {
 	.handlers = doer_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops *

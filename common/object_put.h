@@ -1,9 +1,12 @@
 /*
- * How the objects are written: a key and what a record has for it.  Private
- * to the object files.
+ * Members of the objects: a key and what a record has for it, or null where
+ * it has nothing.
  */
-#ifndef COMMON_OBJECT_INT_H
-#define COMMON_OBJECT_INT_H
+#ifndef COMMON_OBJECT_PUT_H
+#define COMMON_OBJECT_PUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "common/json.h"
 
