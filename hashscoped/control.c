@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/proc.h"
 #include "hashscoped/control.h"
 #include "hashscoped/control_int.h"
 
@@ -259,20 +260,9 @@ on_peer_end(struct ipc *ipc, int err, void *arg)
 
 	peer_close(p);
 	if (role == ROLE_CAPTURE)
-		k->subscribed = false;
+		control_unsubscribed(k);
 	snprintf(why, sizeof(why), "%s has ended", role_name(role));
 	control_fail(k, role, why);
-}
-
-static void
-on_peer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	const struct msg_info *info = msg_info(type);
-
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("message %s from %s: %s",
-		    info == NULL ? "?" : info->name, role_name(ipc_peer(ipc)),
-		    why);
 }
 
 static void
@@ -294,7 +284,9 @@ on_feed(struct ipc *ipc, struct msg_in *m, void *arg)
 static void
 on_feed_hello(struct ipc *ipc, struct msg_in *m, void *arg)
 {
-	/* Monitors learn what they need from the batches themselves. */
+	struct control_peer *p = arg;
+
+	control_feed_hello(p->control, m);
 }
 
 static const struct ipc_handler lane_handlers[] = {
@@ -327,7 +319,7 @@ static const struct ipc_handler auth_handlers[] = {
 static const struct ipc_ops auth_ops = {
 	.handlers = auth_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_handler nostr_handlers[] = {
@@ -340,19 +332,19 @@ static const struct ipc_handler nostr_handlers[] = {
 static const struct ipc_ops nostr_ops = {
 	.handlers = nostr_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops lane_ops = {
 	.handlers = lane_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops capture_ops = {
 	.handlers = capture_handlers,
 	.on_end = on_peer_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops *
@@ -391,7 +383,7 @@ control_peer(struct control *k, enum role role, uint32_t generation, int fd)
 	if (role == ROLE_AUTH)
 		control_held(k);
 	if (role == ROLE_CAPTURE) {
-		k->subscribed = false;
+		control_unsubscribed(k);
 		control_subscribe(k);
 	}
 }

@@ -237,16 +237,6 @@ lane_pause(struct control *k, enum role lane, struct control_client *cl)
 	ipc_pause(p->ipc);
 }
 
-/* A message as it came, without its head. */
-static struct mbuf
-body_of(const struct msg_in *m)
-{
-	struct mbuf b = { .data = (uint8_t *)(uintptr_t)m->cur.p,
-		.len = m->cur.left };
-
-	return b;
-}
-
 static bool
 is_final(unsigned type)
 {
@@ -260,7 +250,7 @@ control_answer(struct control *k, enum role from, const struct msg_in *m)
 {
 	struct control_request *r = request_find(k, from, m->id);
 	struct control_client *cl;
-	struct mbuf body = body_of(m);
+	struct mbuf body = control_body(m);
 
 	if (r == NULL)
 		return;
@@ -274,99 +264,6 @@ control_answer(struct control *k, enum role from, const struct msg_in *m)
 		request_free(k, r);
 	else if (is_lane(from) && ipc_queued(cl->ipc) > CONTROL_HIGH)
 		lane_pause(k, from, cl);
-}
-
-/* --- the feed --- */
-
-static bool
-any_monitor(const struct control *k)
-{
-	const struct control_client *cl;
-
-	TAILQ_FOREACH(cl, &k->clients, entry)
-		if (cl->monitor)
-			return true;
-	return false;
-}
-
-void
-control_subscribe(struct control *k)
-{
-	struct ipc *captured = k->peers[ROLE_CAPTURE].ipc;
-	bool want = any_monitor(k);
-	struct mbuf b;
-
-	if (captured == NULL || k->subscribed == want)
-		return;
-	mbuf_init(&b);
-	msg_put_u32(&b, want ? FEED_MESSAGES | FEED_ALERTS : 0);
-	if (ipc_send(captured, MSG_FEED_SUBSCRIBE, 0, -1, &b) == 0)
-		k->subscribed = want;
-	mbuf_free(&b);
-}
-
-/* A batch is left out, which the next one's prev will show. */
-static void
-feed_skip(struct control_client *cl, const struct msg_in *m)
-{
-	struct mcur cur = m->cur;
-
-	feed_head_get(&cur, &cl->behind);
-	cl->skipped = !cur.bad;
-}
-
-/* captured forgot what is above: it comes again, in other batches. */
-static void
-feed_reset(struct control_client *cl, const struct msg_in *m)
-{
-	struct mcur cur = m->cur;
-	uint64_t to = msg_get_u64(&cur);
-
-	if (!cur.bad && cl->behind.last > to)
-		cl->behind.last = to;
-}
-
-/* It reads again, and there may be no next batch for long: an empty one
- * says how far the others are. */
-static void
-feed_catch_up(struct control_client *cl)
-{
-	struct feed_head *h = &cl->behind;
-	struct mbuf b;
-
-	if (!cl->skipped)
-		return;
-	cl->skipped = false;
-	h->prev = h->first = h->last;
-	h->count = 0;
-	mbuf_init(&b);
-	feed_head_put(&b, h);
-	if (ipc_send(cl->ipc, MSG_FEED_BATCH, cl->monitor_id, -1, &b) == -1)
-		cl->skipped = true;
-	mbuf_free(&b);
-}
-
-void
-control_feed(struct control *k, const struct msg_in *m)
-{
-	struct mbuf body = body_of(m);
-	struct control_client *cl, *next;
-
-	for (cl = TAILQ_FIRST(&k->clients); cl != NULL; cl = next) {
-		next = TAILQ_NEXT(cl, entry);
-		if (!cl->monitor)
-			continue;
-		if (m->type == MSG_FEED_BATCH &&
-		    ipc_queued(cl->ipc) > CONTROL_FEED) {
-			feed_skip(cl, m);
-			continue;
-		}
-		if (m->type == MSG_FEED_RESET)
-			feed_reset(cl, m);
-		if (ipc_send(cl->ipc, (enum msg_type)m->type, cl->monitor_id,
-			-1, &body) == -1)
-			control_client_drop(cl, "does not read");
-	}
 }
 
 /* --- what clients say --- */
@@ -427,7 +324,7 @@ ask(struct control_client *cl, const struct msg_in *m, enum role at)
 	struct control *k = cl->control;
 	struct ipc *ipc = channel(k, at);
 	struct control_request *r;
-	struct mbuf body = body_of(m);
+	struct mbuf body = control_body(m);
 	char why[64];
 
 	if (ipc == NULL) {
@@ -582,7 +479,7 @@ on_monitor(struct ipc *ipc, struct msg_in *m, void *arg)
 	cl->monitor = true;
 	cl->monitor_id = m->id;
 	reply(cl, m->id, true, "");
-	control_subscribe(cl->control);
+	control_feed_begin(cl);
 }
 
 static void
@@ -606,7 +503,7 @@ on_client_drained(struct ipc *ipc, void *arg)
 	struct control_client *cl = arg;
 
 	lanes_resume(cl->control);
-	feed_catch_up(cl);
+	control_feed_catch_up(cl);
 }
 
 static const struct ipc_handler client_handlers[] = {

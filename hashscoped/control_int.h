@@ -1,7 +1,7 @@
 /*
  * What the files of the control role share: control.c is the role (its
  * configuration, its socket, its peers), control_client.c the clients and
- * what they may ask.
+ * what they may ask, control_feed.c the news that they follow.
  */
 #ifndef HASHSCOPED_CONTROL_INT_H
 #define HASHSCOPED_CONTROL_INT_H
@@ -43,6 +43,8 @@ struct control_client {
 	bool welcomed;
 	bool monitor;
 	uint32_t monitor_id;
+	bool begun;              /* it knows where the feed stood, */
+	uint32_t told_by;        /* from the captured of this generation */
 	bool skipped;            /* batches, of which nothing was said yet */
 	struct feed_head behind; /* the last of them */
 	unsigned nrequests;
@@ -78,6 +80,8 @@ struct control {
 	struct event *accept_ev, *tick_ev;
 	struct control_peer peers[ROLE_MAX];
 	bool subscribed;
+	bool feed_known;       /* where the feed stands: captured said so */
+	struct feed_head feed; /* an empty batch, at its end */
 	uint32_t last_id;
 	unsigned nclients;
 	int64_t refused_at; /* ms: when a refusal was last logged */
@@ -109,10 +113,20 @@ void control_fail(struct control *, enum role at, const char *why);
 /* auth is there: what waited for it is asked. */
 void control_held(struct control *);
 
+/* A message as it came, without its head; not to be freed. */
+struct mbuf control_body(const struct msg_in *);
+
 /* captured's news to the monitors. */
+void control_feed_hello(struct control *, const struct msg_in *);
 void control_feed(struct control *, const struct msg_in *);
-/* Subscribes while there are monitors. */
+/* A client became a monitor: captured is asked for news while there are
+ * monitors. */
+void control_feed_begin(struct control_client *);
+/* A monitor reads again. */
+void control_feed_catch_up(struct control_client *);
 void control_subscribe(struct control *);
+/* There is no subscription, as captured is gone or another. */
+void control_unsubscribed(struct control *);
 
 /* A channel to a peer, newer than the one there may be; fd is taken over. */
 void control_peer(struct control *, enum role, uint32_t generation, int fd);

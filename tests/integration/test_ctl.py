@@ -1,9 +1,11 @@
 """hashscopectl against a running HashScope."""
+import contextlib
 import json
 import os
 import pty
 import re
 import signal
+import sqlite3
 import struct
 import subprocess
 
@@ -504,6 +506,29 @@ def test_monitor_survives_captured(live):
     exchange(pair, SUBMIT % (99, 1))
     hs.wait_for(told, "all that is stored")
     assert p.alive()
+
+
+def test_monitor_before_its_first_batch(live):
+    """captured dies before it told anything, and what the next one took
+    before it was asked for news is told all the same."""
+    b, ctl = live
+    pair = b.pair()
+    exchange(pair, SUBMIT % (1, 1))
+    ctl.wait_messages(1)
+    p = ctl.monitor()
+    old = b.hsd.child("captured")
+
+    def stored():
+        with contextlib.closing(sqlite3.connect(
+                f"file:{b.hsd.state_dir / 'store.db'}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT count(*) FROM messages").fetchone()[0]
+
+    with rig.stopped(b.hsd.child("control")):
+        with rig.stopped(old):
+            exchange(pair, SUBMIT % (2, 2))
+            os.kill(old, signal.SIGKILL)
+        hs.wait_for(lambda: stored() == 2, "a second message in the store")
+    assert [m["jsonrpc_id"] for m in lines_of(p, 1)] == [2]
 
 
 def test_monitor_ends_with_hashscope(live):

@@ -10,7 +10,7 @@ store_SRCS := $(wildcard captured/store*.c captured/select*.c) captured/map.c \
 	tests/unit/storelib.c
 test_grammar_SRCS := $(wildcard hashscopectl/grammar*.c) hashscopectl/time.c
 test_verify_input_SRCS := $(wildcard hashscopectl/verify_input*.c)
-test_control_SRCS := hashscoped/control.c hashscoped/control_client.c
+test_control_SRCS := hashscoped/control.c hashscoped/control_client.c hashscoped/control_feed.c
 test_auth_db_SRCS := hashscoped/auth_db.c hashscoped/auth_file.c
 test_throttle_SRCS := hashscoped/auth_throttle.c
 test_audit_SRCS := hashscoped/auth_audit.c

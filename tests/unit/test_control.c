@@ -826,10 +826,20 @@ monitoring(struct world *w, uint32_t id)
 }
 
 static void
+send_reset(struct world *w, uint64_t to)
+{
+	struct mbuf b;
+
+	mbuf_init(&b);
+	msg_put_u64(&b, to);
+	tell(w, w->capture, MSG_FEED_RESET, 0, &b);
+	mbuf_free(&b);
+}
+
+static void
 test_monitor(void **state)
 {
 	struct world *w = *state;
-	struct mbuf b;
 	int a, c, idle = welcomed(w, 0, ACCESS_FULL);
 
 	nothing_at(w, w->capture);
@@ -844,10 +854,7 @@ test_monitor(void **state)
 	receive(w, c, ROLE_CTL, MSG_FEED_BATCH);
 	assert_int_equal(got_id, 22);
 	nothing_at(w, idle);
-	mbuf_init(&b);
-	msg_put_u64(&b, 90);
-	tell(w, w->capture, MSG_FEED_RESET, 0, &b);
-	mbuf_free(&b);
+	send_reset(w, 90);
 	receive(w, a, ROLE_CTL, MSG_FEED_RESET);
 	receive(w, c, ROLE_CTL, MSG_FEED_RESET);
 	/* captured began again: subscribed without being asked. */
@@ -860,6 +867,71 @@ test_monitor(void **state)
 	close(a);
 	close(c);
 	close(idle);
+}
+
+static void
+send_hello(struct world *w, uint64_t last)
+{
+	static const uint8_t store_id[16] = { 7 };
+	struct mbuf b;
+
+	mbuf_init(&b);
+	msg_put_raw(&b, store_id, sizeof(store_id));
+	msg_put_u64(&b, last);
+	msg_put_u64(&b, last);
+	tell(w, w->capture, MSG_FEED_HELLO, 0, &b);
+	mbuf_free(&b);
+}
+
+/* An empty batch that says where the feed stands. */
+static void
+told_end(struct world *w, int fd, uint64_t end)
+{
+	struct feed_head h;
+	struct mcur c;
+
+	receive(w, fd, ROLE_CTL, MSG_FEED_BATCH);
+	mcur_init(&c, got.data, got.len);
+	feed_head_get(&c, &h);
+	assert_int_equal(msg_end(&c), 0);
+	assert_int_equal(h.prev, end);
+	assert_int_equal(h.last, end);
+	assert_int_equal(h.count, 0);
+	assert_int_equal(h.store_id[0], 7);
+}
+
+/* A monitor knows where it begins before there is anything to tell, so that
+ * a captured which dies then takes nothing from it. */
+static void
+test_monitor_begins(void **state)
+{
+	struct world *w = *state;
+	int a, late;
+
+	a = monitoring(w, 21);
+	receive(w, w->capture, ROLE_CAPTURE, MSG_FEED_SUBSCRIBE);
+	nothing_at(w, a);
+	send_hello(w, 100);
+	told_end(w, a, 100);
+	late = monitoring(w, 22);
+	told_end(w, late, 100);
+	/* It began at 90, and took 10 before there was a monitor. */
+	send_reset(w, 90);
+	nothing_at(w, a);
+	nothing_at(w, late);
+	/* Another captured: what it took before it was asked, after RESET. */
+	close(w->capture);
+	w->capture = make_peer(w, ROLE_CAPTURE, 2);
+	receive(w, w->capture, ROLE_CAPTURE, MSG_FEED_SUBSCRIBE);
+	send_hello(w, 102);
+	nothing_at(w, a);
+	send_reset(w, 100);
+	receive(w, a, ROLE_CTL, MSG_FEED_RESET);
+	told_end(w, a, 102);
+	receive(w, late, ROLE_CTL, MSG_FEED_RESET);
+	told_end(w, late, 102);
+	close(a);
+	close(late);
 }
 
 /* A slow monitor loses batches, never the connection; others lose none. */
@@ -918,6 +990,7 @@ main(void)
 		T(test_slow_reader),
 		T(test_stuck_reader),
 		T(test_monitor),
+		T(test_monitor_begins),
 		T(test_slow_monitor),
 	};
 
