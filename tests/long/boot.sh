@@ -17,6 +17,7 @@ cd "$(dirname "$0")/../.."
 place=${HS_BOOT_DIR:-/var/tmp/hashscope-boot}
 mirror=${HS_BOOT_MIRROR:-} # debootstrap knows one
 build=${HS_BUILD:-$PWD/build}
+ca=${HS_BOOT_CA:-/etc/ssl/certs/ca-certificates.crt}
 pids=()
 
 skip()
@@ -71,6 +72,8 @@ fresh_tree()
 	rm -rf --one-file-system "${place:?}/$1"
 	cp -a "$place/base" "$place/$1"
 	cp -L /etc/resolv.conf "$place/$1/etc/resolv.conf"
+	# Whom this host trusts: its way to the registry may have an own CA.
+	[ ! -r "$ca" ] || cp -L "$ca" "$place/$1/root/ca.crt"
 	printf '%s\n' '127.0.0.1 localhost pool.test' '::1 localhost' \
 	    >"$place/$1/etc/hosts"
 }
@@ -126,6 +129,7 @@ in_newcomer()
 		mkdir -p /dev/shm /dev/pts
 		mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 		mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
+		[ ! -r /root/ca.crt ] || export npm_config_cafile=/root/ca.crt
 		rm -f /dev/ptmx && ln -s pts/ptmx /dev/ptmx
 		cd /root/hashscope && eval "$1"' "$1"
 }
