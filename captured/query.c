@@ -344,6 +344,7 @@ reader_need(struct role_state *q, struct job *j)
 		job_again(q, j, err);
 		return -1;
 	}
+	reader_chain(q->reader, (enum address_net)q->conf.chain);
 	return 0;
 }
 

@@ -281,6 +281,12 @@ reader_close(struct reader *rd)
 	free(rd);
 }
 
+void
+reader_chain(struct reader *rd, enum address_net chain)
+{
+	rd->chain = chain;
+}
+
 bool
 reader_stale(const struct reader *rd)
 {

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/address.h"
 #include "common/record.h"
 #include "common/record_alert.h"
 #include "common/record_share.h"
@@ -24,6 +25,8 @@ struct select;
 /* Opens dir/store.db.  -1 with the reason when it is not there (yet). */
 int reader_open(struct reader **, const char *dir, char *err, size_t len);
 void reader_close(struct reader *); /* NULL is fine */
+/* Whose addresses are written; the main chain's until it is said. */
+void reader_chain(struct reader *, enum address_net);
 /* The file was replaced by another since it was opened. */
 bool reader_stale(const struct reader *);
 

@@ -249,7 +249,7 @@ explain(struct reader *rd, struct explainer *x, struct message_rec *m,
 		.line = (const char *)m->raw,
 		.len = m->raw_len,
 		.to_miner = m->dir == DIR_POOL_TO_MINER,
-		.net = ADDRESS_MAIN,
+		.net = rd->chain,
 		.agent = x->agent[0] != '\0' ? x->agent : NULL,
 		.more = x->notes };
 	struct verify_share v;

@@ -90,6 +90,7 @@ struct reader {
 	sqlite3 *db;
 	sqlite3_stmt *q[RD_MAX];
 	char path[1100];
+	enum address_net chain;
 	dev_t dev;
 	ino_t ino;
 	char *names[READER_NAMES];

@@ -88,12 +88,13 @@ fill_output(struct job_output *to, const struct coinbase_output *from)
 }
 
 static void
-fill_coinbase(struct job_rec *r, const struct work_job *j, struct coinbase *c)
+fill_coinbase(struct job_rec *r, const struct work_job *j, struct coinbase *c,
+    enum address_net chain)
 {
 	unsigned i;
 
 	coinbase_parse(c, j->coinb1, j->coinb1_len, j->coinb2, j->coinb2_len,
-	    COINBASE_ANY, ADDRESS_MAIN);
+	    COINBASE_ANY, chain);
 	r->coinbase_fault = c->fault;
 	r->height = -1;
 	if (c->fault == COINBASE_BAD_INPUT || c->fault == COINBASE_TOO_LONG)
@@ -113,7 +114,8 @@ fill_coinbase(struct job_rec *r, const struct work_job *j, struct coinbase *c)
 }
 
 static void
-fill_work(struct job_rec *r, const struct work_job *j, struct coinbase *c)
+fill_work(struct job_rec *r, const struct work_job *j, struct coinbase *c,
+    enum address_net chain)
 {
 	r->fault = j->fault;
 	if (j->fault != WORK_SOUND)
@@ -124,7 +126,7 @@ fill_work(struct job_rec *r, const struct work_job *j, struct coinbase *c)
 	memcpy(r->prevhash, j->prevhash, sizeof(r->prevhash));
 	r->branches = j->branches;
 	memcpy(r->branch, j->branch, 32 * (size_t)j->branches);
-	fill_coinbase(r, j, c);
+	fill_coinbase(r, j, c, chain);
 }
 
 /* clean_jobs is no part of the job: the notify has it, if that is there. */
@@ -202,7 +204,7 @@ emit(struct select *sel, struct reader *rd, sqlite3_stmt *row, uint64_t pos,
 	r.fault = WORK_BAD_PARAMS;
 	r.height = -1;
 	if ((j = job_work(rd, params, len)) != NULL)
-		fill_work(&r, j, rd->coinbase);
+		fill_work(&r, j, rd->coinbase, rd->chain);
 	done = rd->tree == NULL ? 0 : fill_clean(&r, rd);
 	if (done == 0)
 		done = fill_fanout(&r, rd);

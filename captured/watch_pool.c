@@ -356,7 +356,8 @@ watch_job(struct watch *w, const struct watch_at *at, const struct work_job *j,
 		chain_network(w, pool, at, j);
 		chain_told(w, pool, at, j);
 		if (coinbase_parse(&w->cb, j->coinb1, j->coinb1_len, j->coinb2,
-			j->coinb2_len, en, ADDRESS_MAIN) == 0) {
+			j->coinb2_len, en,
+			(enum address_net)w->conf.chain) == 0) {
 			job_payout(w, payer, at, j->prevhash);
 			job_height(w, pool, at, w->cb.height);
 		}

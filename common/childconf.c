@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "common/address.h"
 #include "common/childconf.h"
 
 void
@@ -113,6 +114,7 @@ capture_conf_put(struct mbuf *b, const struct capture_conf *p)
 	msg_put_u64(b, p->size_bytes);
 	msg_put_u64(b, p->reserve_bytes);
 	msg_put_u8(b, p->redact);
+	msg_put_u8(b, p->chain);
 	msg_put_u32(b, p->ack_ms);
 	msg_put_u32(b, p->commit_ms);
 	msg_put_u32(b, p->commit_rows);
@@ -135,6 +137,7 @@ capture_conf_get(struct mcur *c, struct capture_conf *p)
 	p->size_bytes = msg_get_u64(c);
 	p->reserve_bytes = msg_get_u64(c);
 	p->redact = msg_get_bool(c);
+	p->chain = msg_get_u8(c);
 	p->ack_ms = msg_get_u32(c);
 	p->commit_ms = msg_get_u32(c);
 	p->commit_rows = msg_get_u32(c);
@@ -142,6 +145,8 @@ capture_conf_get(struct mcur *c, struct capture_conf *p)
 	p->query_ms = msg_get_u32(c);
 	p->wal_bytes = msg_get_u64(c);
 	p->broadcast = msg_get_bool(c);
+	if (p->chain >= ADDRESS_NETS)
+		c->bad = true;
 }
 
 void

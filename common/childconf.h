@@ -56,6 +56,7 @@ struct capture_conf {
 	uint64_t size_bytes;
 	uint64_t reserve_bytes; /* stop capturing below this much free space */
 	bool redact;
+	uint8_t chain;   /* enum address_net: how addresses are written */
 	uint32_t ack_ms; /* at most this long between acknowledgements */
 	uint32_t commit_ms;
 	uint32_t commit_rows;

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "common/address.h"
 #include "common/watchconf.h"
 
 void
@@ -46,6 +47,7 @@ watch_conf_put(struct mbuf *b, const struct watch_conf *w)
 	names_put(b, &w->payouts);
 	names_put(b, &w->users);
 	names_put(b, &w->reconnects);
+	msg_put_u8(b, w->chain);
 	msg_put_u8(b, w->payout_change);
 	msg_put_u8(b, w->reconnect);
 	msg_put_u8(b, w->height);
@@ -69,6 +71,7 @@ watch_conf_get(struct mcur *c, struct watch_conf *w)
 	names_get(c, &w->payouts);
 	names_get(c, &w->users);
 	names_get(c, &w->reconnects);
+	w->chain = msg_get_u8(c);
 	w->payout_change = msg_get_bool(c);
 	w->reconnect = msg_get_bool(c);
 	w->height = msg_get_bool(c);
@@ -83,4 +86,6 @@ watch_conf_get(struct mcur *c, struct watch_conf *w)
 	w->difficulty = msg_get_u32(c);
 	w->disputes = msg_get_u32(c);
 	w->unanswered = msg_get_u32(c);
+	if (w->chain >= ADDRESS_NETS)
+		c->bad = true;
 }

@@ -23,6 +23,7 @@ struct watch_conf {
 	struct watch_names payouts;    /* addresses that jobs may pay to */
 	struct watch_names users;      /* accounts that may be mined for */
 	struct watch_names reconnects; /* domains that miners may be sent to */
+	uint8_t chain;                 /* enum address_net */
 	bool payout_change;            /* without a list: learn, per pool */
 	bool reconnect;
 	bool height;

@@ -86,6 +86,7 @@ struct conf_capture {
 	uint64_t age_ms;
 	uint64_t minutes_ms, hours_ms; /* roll-ups */
 	uint64_t size;                 /* bytes */
+	int chain;                     /* enum address_net */
 	int redact;                    /* passwords are replaced by asterisks */
 };
 

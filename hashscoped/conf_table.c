@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/address.h"
 #include "common/nostr_name.h"
 #include "hashscoped/conf_int.h"
 
@@ -212,6 +213,12 @@ static const struct conf_key capture_keys[] = {
 	DURATION("hours", capture.hours_ms, 0, 36500 * DAY),
 	SIZE("size", capture.size, 0, 1024 * 1024 * GIB),
 	CHOICE("redact", NULL, capture.redact, "no", "yes"),
+	{ .word = "chain",
+	    .kind = KIND_CHOICE,
+	    .off = AT(capture.chain),
+	    .choices = { [ADDRESS_MAIN] = "main",
+		[ADDRESS_TEST] = "test",
+		[ADDRESS_REGTEST] = "regtest" } },
 };
 
 static const struct conf_key limits_keys[] = {

@@ -130,6 +130,7 @@ send_capture(struct child *c, const struct config *conf, struct mbuf *body)
 	cc.size_bytes = conf->capture.size;
 	cc.reserve_bytes = RESERVE_BYTES;
 	cc.redact = conf->capture.redact;
+	cc.chain = (uint8_t)conf->capture.chain;
 	cc.ack_ms = ms32(conf->timers.ack);
 	cc.commit_ms = ms32(conf->timers.commit);
 	cc.commit_rows = COMMIT_ROWS;
@@ -162,9 +163,10 @@ fill_names(struct watch_names *l, const char (*names)[CONF_NAME_LEN], size_t n)
 }
 
 static void
-fill_watch(struct watch_conf *w, const struct conf_watch *conf)
+fill_watch(struct watch_conf *w, const struct conf_watch *conf, int chain)
 {
 	memset(w, 0, sizeof(*w));
+	w->chain = (uint8_t)chain;
 	fill_names(&w->payouts, conf->payouts, conf->npayouts);
 	fill_names(&w->users, conf->users, conf->nusers);
 	fill_names(&w->reconnects, conf->reconnects, conf->nreconnects);
@@ -191,7 +193,7 @@ send_watch(struct child *c, const struct config *conf, struct mbuf *body)
 
 	if (w == NULL)
 		return -1;
-	fill_watch(w, &conf->watch);
+	fill_watch(w, &conf->watch, conf->capture.chain);
 	watch_conf_put(body, w);
 	free(w);
 	return send_item(c, MSG_CONF_WATCH, -1, body);

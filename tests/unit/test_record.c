@@ -269,6 +269,7 @@ fill_capture_conf(void *p)
 	k->size_bytes = 4;
 	k->reserve_bytes = 5;
 	k->redact = true;
+	k->chain = 2;
 	k->ack_ms = 6;
 	k->commit_ms = 7;
 	k->commit_rows = 8;

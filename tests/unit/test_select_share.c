@@ -779,6 +779,39 @@ test_jobs(void **state)
 	assert_int_equal(w->got.n, 0);
 }
 
+/* The same scripts, as another chain's people write them. */
+static void
+test_chain(void **state)
+{
+	static const char same[] = "q28kkr5hk4gnqe3evma6runjrd2pvqyp8";
+	static const struct {
+		enum address_net net;
+		const char *begin;
+	} chain[] = { { ADDRESS_TEST, "tb1" }, { ADDRESS_REGTEST, "bcrt1" },
+		{ ADDRESS_MAIN, "bc1" } };
+	struct world *w = *state;
+	struct query jobs = { .kind = Q_JOBS, .limit = 1 };
+	struct query said = { .kind = Q_MESSAGE,
+		.flags = QF_EXPLAIN,
+		.limit = 1 };
+	char want[64];
+
+	ask(w->rd, &(struct query){ .kind = Q_JOBS, .limit = 2 }, &w->got);
+	said.pos = w->got.job[1].pos;
+	jobs.before = said.pos + 1;
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(want, sizeof(want), "%s%s", chain[i].begin, same);
+		reader_chain(w->rd, chain[i].net);
+		ask(w->rd, &jobs, &w->got);
+		assert_int_equal(w->got.n, 1);
+		assert_memory_equal(w->got.job[0].output[0].address, want,
+		    strlen(want));
+		ask(w->rd, &said, &w->got);
+		assert_int_equal(w->got.n, 1);
+		assert_non_null(strstr(w->got.explained, want));
+	}
+}
+
 static void
 test_one_job(void **state)
 {
@@ -849,6 +882,7 @@ main(void)
 		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_worker_pages),
 		cmocka_unit_test(test_jobs),
+		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_one_job),
 		cmocka_unit_test(test_session_jobs),
 	};
