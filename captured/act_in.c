@@ -13,6 +13,7 @@
 #include "captured/act_in.h"
 #include "captured/worker.h"
 #include "common/log.h"
+#include "common/proc.h"
 #include "common/replay.h"
 
 #define RESULT_MAX 4096
@@ -160,14 +161,6 @@ on_end(struct ipc *ipc, int err, void *arg)
 		ipc_free(ipc);
 }
 
-static void
-on_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("%s sent message %u: %s", role_name(ipc_peer(ipc)),
-		    type, why);
-}
-
 static const struct ipc_handler auth_handlers[] = {
 	{ MSG_DO, on_do },
 	{ MSG_NONE, NULL },
@@ -181,13 +174,13 @@ static const struct ipc_handler replay_handlers[] = {
 static const struct ipc_ops auth_ops = {
 	.handlers = auth_handlers,
 	.on_end = on_end,
-	.on_bad = on_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static const struct ipc_ops replay_ops = {
 	.handlers = replay_handlers,
 	.on_end = on_end,
-	.on_bad = on_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 void

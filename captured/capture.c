@@ -31,6 +31,7 @@
 #include "captured/watching.h"
 #include "captured/worker.h"
 #include "common/log.h"
+#include "common/proc.h"
 #include "common/watchconf.h"
 
 #define DRAIN_MS 1000
@@ -277,14 +278,6 @@ on_viewer_end(struct ipc *ipc, int err, void *arg)
 	ipc_free(ipc);
 }
 
-static void
-on_viewer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("%s sent message %u: %s", role_name(ipc_peer(ipc)),
-		    type, why);
-}
-
 static const struct ipc_handler viewer_handlers[] = {
 	{ MSG_FEED_SUBSCRIBE, on_subscribe },
 	{ MSG_REQ_CAPTURE_STATS, on_stats },
@@ -294,7 +287,7 @@ static const struct ipc_handler viewer_handlers[] = {
 static const struct ipc_ops viewer_ops = {
 	.handlers = viewer_handlers,
 	.on_end = on_viewer_end,
-	.on_bad = on_viewer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 static void

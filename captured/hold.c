@@ -6,6 +6,7 @@
 #include "captured/hold.h"
 #include "captured/ingest.h"
 #include "common/log.h"
+#include "common/proc.h"
 
 /* After a checkpoint that did not work, which blocks: 1, 2, 4, 8 seconds. */
 #define AGAIN_NS  UINT64_C(1000000000)
@@ -152,14 +153,6 @@ on_end(struct ipc *ipc, int err, void *arg)
 	finish(h);
 }
 
-static void
-on_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("%s sent message %u: %s", role_name(ipc_peer(ipc)),
-		    type, why);
-}
-
 static const struct ipc_handler handlers[] = {
 	{ MSG_HELD, on_held },
 	{ MSG_NONE, NULL },
@@ -168,7 +161,7 @@ static const struct ipc_handler handlers[] = {
 static const struct ipc_ops ops = {
 	.handlers = handlers,
 	.on_end = on_end,
-	.on_bad = on_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 void

@@ -19,6 +19,7 @@
 #include "common/childconf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/proc.h"
 #include "common/record.h"
 
 #define SLICE_MS        20
@@ -517,15 +518,6 @@ on_asker_end(struct ipc *ipc, int err, void *arg)
 	asker_close(arg);
 }
 
-static void
-on_peer_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	const struct msg_info *info = msg_info(type);
-
-	log_warnx("message %s from %s: %s", info == NULL ? "?" : info->name,
-	    role_name(ipc_peer(ipc)), why);
-}
-
 static const struct ipc_handler asker_handlers[] = {
 	{ MSG_QUERY, on_query },
 	{ MSG_QUERY_CANCEL, on_cancel },
@@ -535,7 +527,7 @@ static const struct ipc_handler asker_handlers[] = {
 static const struct ipc_ops asker_ops = {
 	.handlers = asker_handlers,
 	.on_end = on_asker_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 	.on_drained = on_asker_drained,
 };
 
@@ -597,7 +589,7 @@ static const struct ipc_handler capture_handlers[] = {
 static const struct ipc_ops capture_ops = {
 	.handlers = capture_handlers,
 	.on_end = on_capture_end,
-	.on_bad = on_peer_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 /* --- configuration --- */
