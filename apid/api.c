@@ -183,7 +183,17 @@ conf_commit(void *arg)
 static void
 on_row(struct ipc *ipc, struct msg_in *m, void *arg)
 {
-	ask_row(arg, ipc_peer(ipc), m);
+	(void)ask_row(arg, ipc_peer(ipc), m);
+}
+
+static void
+on_agent(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct apid *a = arg;
+
+	/* After the list the rows of whoever follows come under its number. */
+	if (!ask_row(a, ipc_peer(ipc), m) && a->ws != NULL)
+		ws_on_agent(a->ws, m);
 }
 
 static void
@@ -217,7 +227,7 @@ static const struct ipc_handler peer_handlers[] = {
 	{ MSG_ROW_JOB, on_row },
 	{ MSG_ROW_ALERT, on_row },
 	{ MSG_ROW_STAT, on_row },
-	{ MSG_ROW_AGENT, on_row },
+	{ MSG_ROW_AGENT, on_agent },
 	{ MSG_ROW_NOSTR_RELAY, on_row },
 	{ MSG_REPLY, on_last },
 	{ MSG_QUERY_END, on_last },
@@ -240,6 +250,8 @@ peer_close(struct apid *a, enum role role)
 	a->peer[role] = NULL;
 	if (role == ROLE_CAPTURE && a->ws != NULL)
 		ws_on_capture(a->ws, NULL);
+	if (role == ROLE_NOSTR && a->ws != NULL)
+		ws_on_nostr_end(a->ws);
 	if (role == ROLE_AUTH && a->guard != NULL)
 		guard_flush(a->guard);
 	asks_fail(a, role);

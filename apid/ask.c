@@ -125,13 +125,14 @@ ask_end(struct ask *k, struct msg_in *m, const char *why)
 	ops->end(arg, m, why);
 }
 
-void
+bool
 ask_row(struct apid *a, enum role at, struct msg_in *m)
 {
 	struct ask *k = ask_find(a, at, m->id);
 
 	if (k != NULL && k->ops->row != NULL)
 		k->ops->row(k->arg, m);
+	return k != NULL;
 }
 
 void

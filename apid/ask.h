@@ -6,7 +6,8 @@
 
 #include "apid/apid.h"
 
-void ask_row(struct apid *, enum role at, struct msg_in *);
+/* false: nobody asks under its number (any more). */
+bool ask_row(struct apid *, enum role at, struct msg_in *);
 void ask_last(struct apid *, enum role at, struct msg_in *);
 /* Who was asked is gone. */
 void asks_fail(struct apid *, enum role at);

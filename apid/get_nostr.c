@@ -100,30 +100,49 @@ ask(struct request *r, const char *agent, uint32_t history)
 	mbuf_free(&body);
 	if (r->ask != NULL)
 		return;
-	if (!r->api->set.conf.nostr)
-		why = "Nostr is off: nothing is known of agents or relays "
-		      "(nostr { … } in hashscope.conf, or NOSTR_ENABLED)";
 	reply_error(r, 503, "%s", why);
+}
+
+/* Without Nostr nobody is known, which is no fault of anything: a client of
+ * the original has its empty list, and who wants to know why is told. */
+static bool
+is_off(struct request *r)
+{
+	if (r->api->set.conf.nostr)
+		return false;
+	reply_header(r, "Hashscope-Nostr", "off");
+	return true;
+}
+
+static void
+list(struct request *r, const char *agent)
+{
+	json_array(&r->out);
+	if (!is_off(r)) {
+		ask(r, agent, 0);
+		return;
+	}
+	json_array_end(&r->out);
+	reply_json(r, 200);
 }
 
 void
 get_agents(struct request *r)
 {
-	json_array(&r->out);
-	ask(r, "", 0);
+	list(r, "");
 }
 
 void
 get_relays(struct request *r)
 {
-	json_array(&r->out);
-	ask(r, NULL, 0);
+	list(r, NULL);
 }
 
 static bool
 agent_id(struct request *r)
 {
-	if (query_unescape(r->id[0]) == 0 && strlen(r->id[0]) <= AGENT_ID_MAX)
+	if (!is_off(r) && query_unescape(r->id[0]) == 0 &&
+	    strlen(r->id[0]) <= AGENT_ID_MAX)
 		return true;
 	reply_error(r, 404, "Agent not found");
 	return false;

@@ -154,7 +154,8 @@ put_cors(struct request *r, struct MHD_Response *m)
 		MHD_add_response_header(m, "Access-Control-Allow-Credentials",
 		    "true");
 	MHD_add_response_header(m, "Access-Control-Expose-Headers",
-	    "ETag, Link, Hashscope-Stopped-At, Hashscope-Complete");
+	    "ETag, Link, Hashscope-Stopped-At, Hashscope-Complete, "
+	    "Hashscope-Nostr");
 	MHD_add_response_header(m, "Vary", "Origin");
 }
 

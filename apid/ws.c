@@ -210,7 +210,7 @@ callback(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
 	if (why == LWS_CALLBACK_ESTABLISHED) {
 		c->open = true;
 		c->ws->api->n.ws_opened++;
-		poll_opened(c);
+		agents_opened(c);
 		live_want(c->ws);
 		if (!STAILQ_EMPTY(&c->frames))
 			lws_callback_on_writable(wsi);
@@ -313,7 +313,7 @@ ws_new(struct apid *a)
 	if (ws->vhost == NULL || ws->serve == NULL)
 		fatalx("libwebsockets does not start");
 	live_init(ws);
-	if (poll_init(ws) == -1)
+	if (poll_init(ws) == -1 || agents_init(ws) == -1)
 		fatalx("out of memory");
 	return ws;
 }
@@ -460,6 +460,7 @@ ws_tick(struct ws *ws)
 	}
 	live_want(ws);
 	poll_tick(ws);
+	agents_tick(ws);
 	/* Its own timeouts and pings. */
 	if (ws->n > 0)
 		ws_serve(ws);
@@ -471,6 +472,7 @@ ws_free(struct ws *ws)
 	if (ws == NULL)
 		return;
 	poll_free(ws);
+	agents_free(ws);
 	/* Ends every client, by WSI_DESTROY. */
 	lws_context_destroy(ws->context);
 	live_free(ws);

@@ -27,5 +27,8 @@ unsigned ws_clients(const struct ws *);
 /* captured's news, and its coming and going (ipc NULL). */
 void ws_on_feed(struct ws *, struct msg_in *);
 void ws_on_capture(struct ws *, struct ipc *);
+/* A row that nobody asked for: nostrd's news.  Its end. */
+void ws_on_agent(struct ws *, struct msg_in *);
+void ws_on_nostr_end(struct ws *);
 
 #endif

@@ -7,7 +7,8 @@
  *	ws_live.c	captured's news into the rings, and on to clients
  *	ws_sub.c	subscriptions: what a client wants, and its frames
  *	ws_past.c	what it has missed, from the query process
- *	ws_poll.c	sessions, counters and agents, which nobody announces
+ *	ws_poll.c	sessions and counters, which nobody announces
+ *	ws_agents.c	agents, as nostrd tells of them
  */
 #ifndef APID_WS_INT_H
 #define APID_WS_INT_H
@@ -141,8 +142,9 @@ struct ws_client {
 	int64_t identified;       /* ms */
 	enum ws_kind kind;
 	bool open, gone;
-	bool plain;      /* gets bare objects */
-	bool subscribed; /* has said what it wants */
+	bool plain;       /* gets bare objects */
+	bool subscribed;  /* has said what it wants */
+	bool agents_told; /* has had its init */
 	bool has_session;
 	uint8_t session[16];
 	STAILQ_HEAD(, ws_frame) frames;
@@ -175,8 +177,9 @@ struct ws {
 	bool has_store;
 	uint64_t committed;
 	uint64_t shares_seq;
-	struct poll *poll; /* ws_poll.c */
-	unsigned fetching; /* requests of plain clients' answers */
+	struct poll *poll;     /* ws_poll.c */
+	struct agents *agents; /* ws_agents.c */
+	unsigned fetching;     /* requests of plain clients' answers */
 };
 
 /* --- ws.c --- */
@@ -224,6 +227,11 @@ void past_go_on(struct ws_sub *); /* the queue drained, or the store moved */
 int poll_init(struct ws *);
 void poll_tick(struct ws *);
 void poll_free(struct ws *);
-void poll_opened(struct ws_client *);
+
+/* --- ws_agents.c --- */
+int agents_init(struct ws *);
+void agents_tick(struct ws *);
+void agents_free(struct ws *);
+void agents_opened(struct ws_client *);
 
 #endif

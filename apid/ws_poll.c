@@ -1,5 +1,5 @@
 /*
- * What nobody announces: sessions that have changed, counters, agents.  It is
+ * What nobody announces: sessions that have changed, and counters.  It is
  * looked at once a second while a client wants it.
  */
 #include <stdlib.h>
@@ -7,18 +7,11 @@
 
 #include "apid/ws_int.h"
 #include "common/object.h"
-#include "common/record_agent.h"
 
-#define EVERY_MS   1000
-#define PING_MS    30000
-#define ASK_MS     5000
-#define SEEN_MAX   4096
-#define ENDED_MAX  32 /* sessions looked up because they are gone, at once */
-
-#define AGENTS_MAX 256
-#define FOLLOW_MS  (24u * 3600u * 1000u)
-
-struct known_agent;
+#define EVERY_MS  1000
+#define ASK_MS    5000
+#define SEEN_MAX  4096
+#define ENDED_MAX 32 /* sessions looked up because they are gone, at once */
 
 struct seen {
 	uint8_t id[16];
@@ -35,10 +28,8 @@ struct poll {
 	unsigned nseen;
 	bool first; /* nothing was seen before: nothing has changed */
 	struct json_out one;
-	struct ask *sessions, *relay, *capture, *agents;
+	struct ask *sessions, *relay, *capture;
 	unsigned ending;
-	struct known_agent *agent; /* AGENTS_MAX */
-	unsigned nagents;
 	struct stats relay_stats, capture_stats;
 	bool have_relay, have_capture;
 };
@@ -49,7 +40,7 @@ is_wanted(const struct ws *ws, enum topic t)
 	const struct ws_client *c;
 
 	LIST_FOREACH(c, &ws->clients, entry)
-		if (c->sub[t].on || (t == TOPIC_AGENTS && c->kind == WS_AGENTS))
+		if (c->sub[t].on)
 			return true;
 	return false;
 }
@@ -271,161 +262,12 @@ poll_stats(struct poll *p)
 	    NULL, ASK_MS, &capture, p, &why);
 }
 
-/* --- /api/ws/agents --- */
-
-/* What an agent told last, as a row of /api/agents. */
-struct known_agent {
-	char id[AGENT_ID_MAX + 1];
-	char *json;
-	size_t len;
-};
-
-static struct known_agent *
-agent_of(struct poll *p, const char *id)
-{
-	struct known_agent *a;
-
-	for (unsigned i = 0; i < p->nagents; i++)
-		if (strcmp(p->agent[i].id, id) == 0)
-			return &p->agent[i];
-	if (p->nagents == AGENTS_MAX)
-		return NULL;
-	a = &p->agent[p->nagents++];
-	memset(a, 0, sizeof(*a));
-	memcpy(a->id, id, sizeof(a->id));
-	return a;
-}
-
-static void
-agents_clear(struct poll *p)
-{
-	while (p->nagents > 0)
-		free(p->agent[--p->nagents].json);
-}
-
-static void
-tell_telemetry(struct poll *p, const struct agent_rec *a)
-{
-	struct json_out *o = &p->one;
-	struct ws_client *c;
-	const char *text;
-	size_t len;
-
-	json_reset(o);
-	json_object(o);
-	json_kcstr(o, "type", "telemetry");
-	json_kcstr(o, "agent_id", a->agent_id);
-	json_key(o, "data");
-	object_telemetry(o, a);
-	json_object_end(o);
-	text = json_finish(o, &len);
-	LIST_FOREACH(c, &p->ws->clients, entry)
-		if (text != NULL && c->kind == WS_AGENTS && c->open &&
-		    !c->gone && c->queued < WS_QUEUE)
-			client_text(c, text, len);
-	json_reset(o);
-}
-
-static void
-on_agent(void *arg, struct msg_in *m)
-{
-	struct poll *p = arg;
-	struct known_agent *k;
-	struct agent_rec a;
-	const char *text;
-	size_t len;
-
-	if (m->type != MSG_ROW_AGENT)
-		return;
-	agent_get(&m->cur, &a);
-	if (msg_end(&m->cur) == -1 || (k = agent_of(p, a.agent_id)) == NULL)
-		return;
-	json_reset(&p->one);
-	object_agent(&p->one, &a);
-	text = json_finish(&p->one, &len);
-	free(k->json);
-	k->json = text == NULL ? NULL : strdup(text);
-	k->len = len;
-	tell_telemetry(p, &a);
-}
-
-static void
-on_agents_end(void *arg, struct msg_in *m, const char *why)
-{
-	struct poll *p = arg;
-
-	p->agents = NULL;
-	/* Without an answer nostrd is gone, or this lasted long enough:
-	 * asked again at the next tick. */
-	if (m == NULL)
-		agents_clear(p);
-}
-
-/* Once; its rows come as long as somebody listens. */
-static void
-poll_agents(struct poll *p)
-{
-	static const struct ask_ops ops = { on_agent, on_agents_end };
-	struct mbuf body;
-	const char *why;
-
-	if (p->agents != NULL)
-		return;
-	mbuf_init(&body);
-	msg_put_str(&body, "");
-	msg_put_u32(&body, 0);
-	msg_put_u8(&body, 1);
-	p->agents = ask_new(p->ws->api, ROLE_NOSTR, MSG_REQ_AGENTS, &body,
-	    FOLLOW_MS, &ops, p, &why);
-	mbuf_free(&body);
-}
-
-static void
-say_type(struct ws_client *c, const char *type)
-{
-	const struct poll *p = c->ws->poll;
-	struct json_out *o = &c->ws->out;
-
-	json_reset(o);
-	json_object(o);
-	json_kcstr(o, "type", type);
-	if (strcmp(type, "init") == 0) {
-		json_karray(o, "agents");
-		for (unsigned i = 0; i < p->nagents; i++)
-			if (p->agent[i].json != NULL)
-				json_checked(o, p->agent[i].json,
-				    p->agent[i].len);
-		json_array_end(o);
-	}
-	json_object_end(o);
-	client_json(c);
-}
-
-void
-poll_opened(struct ws_client *c)
-{
-	if (c->kind == WS_AGENTS && c->spoke <= c->since)
-		say_type(c, "init");
-}
-
-static void
-ping_agents(struct ws *ws, int64_t now)
-{
-	struct ws_client *c;
-
-	LIST_FOREACH(c, &ws->clients, entry)
-		if (c->kind == WS_AGENTS && c->open && !c->gone &&
-		    now - c->spoke >= PING_MS)
-			say_type(c, "ping");
-}
-
 void
 poll_tick(struct ws *ws)
 {
 	struct poll *p = ws->poll;
 	int64_t now = api_now();
 
-	ping_agents(ws, now);
 	live_push(ws);
 	if (now < p->next)
 		return;
@@ -439,8 +281,6 @@ poll_tick(struct ws *ws)
 	}
 	if (is_wanted(ws, TOPIC_STATS))
 		poll_stats(p);
-	if (is_wanted(ws, TOPIC_AGENTS))
-		poll_agents(p);
 }
 
 int
@@ -450,9 +290,6 @@ poll_init(struct ws *ws)
 	if (ws->poll == NULL)
 		return -1;
 	ws->poll->ws = ws;
-	ws->poll->agent = calloc(AGENTS_MAX, sizeof(*ws->poll->agent));
-	if (ws->poll->agent == NULL)
-		return -1;
 	ws->poll->first = true;
 	json_init(&ws->poll->one, 1u << 20);
 	return 0;
@@ -466,9 +303,6 @@ poll_free(struct ws *ws)
 	ask_cancel(ws->api, p->sessions);
 	ask_cancel(ws->api, p->relay);
 	ask_cancel(ws->api, p->capture);
-	ask_cancel(ws->api, p->agents);
-	agents_clear(p);
-	free(p->agent);
 	json_clear(&p->one);
 	free(p);
 	ws->poll = NULL;

@@ -362,7 +362,6 @@ subscribe(struct ws_client *c, const struct jtree *t, uint32_t n)
 	begin(s, has, since);
 	live_want(c->ws);
 	sub_push(s);
-	poll_opened(c);
 }
 
 static void

@@ -1,10 +1,16 @@
 """A client written for the original: its paths, its fields, its answers."""
+import asyncio
 import json
+import os
+import signal
 
 import pytest
 import requests
+import websockets
 
+import apirig
 import hs
+import nostr
 import rig
 from apirig import get
 
@@ -15,6 +21,10 @@ SESSION = set("""session_id peer first_seen last_seen message_count user_agent
     mining_session_id difficulty pool_host pool_port pool_connected pool_peer
     broadcast_enabled repeat_count auto_replay_enabled
     auto_replay_count""".split())
+AGENT = set("agent_id last_seen conn_state stats pool_target".split())
+STATS = set("""share_events_received_total submits_attempted_total
+    submits_accepted_total submits_rejected_total last_submit_latency_ms
+    submits_per_second_1min submits_per_second_10sec""".split())
 CONFIG = set("""listen_host listen_port pool_host pool_port api_port
     capture_max_messages nostr_enabled run_id""".split())
 
@@ -90,3 +100,146 @@ def test_the_rest(talk):
     assert done.status_code == 200 and done.json()["session_id"] == sid
     hs.wait_for(lambda: requests.post(
         f"{base}/disconnect", timeout=hs.DEADLINE).status_code == 404, "its end")
+
+
+# --- agents ---
+
+def report(agent, accepted):
+    """What an agent of the original tells of itself."""
+    return json.dumps({
+        "schema": "hashscope.v1", "run_id": "r", "agent_id": agent,
+        "ts": "2026-01-01T00:00:00", "conn_state": "connected",
+        "pool_target": {"host": "pool.example", "port": 3333},
+        "stats": {"share_events_received_total": accepted + 2,
+                  "submits_attempted_total": accepted + 1,
+                  "submits_accepted_total": accepted,
+                  "submits_rejected_total": 1, "last_submit_latency_ms": 1.5,
+                  "submits_per_second_1min": 0.5,
+                  "submits_per_second_10sec": 1.0}, "errors": []})
+
+
+class Fleet:
+    """A box that trusts one key, and a relay at which that key reports."""
+
+    def __init__(self, box, closing):
+        self.key = nostr.Key()
+        self.relay = closing(nostr.Relay())
+        self.at = None
+        self.box = apirig.opened(box(
+            f'nostr {{ run "r" relay "{self.relay.url}" retry 20ms '
+            f'trust "{self.key.public.hex()}" }}\n',
+            env={"API_AUTH": "none"}, capture=True))
+        self.subscribed(1)
+
+    def subscribed(self, count):
+        """nostrd listens at the relay, for the count-th time."""
+        hs.wait_for(lambda: len(self.relay.requests) >= count, "nostrd")
+
+    def tell(self, agent, accepted):
+        """A report; each is a second later than the one before."""
+        e = self.key.event(30079, report(agent, accepted),
+                           [["t", "hashscope"], ["t", "hashscope:r"],
+                            ["d", agent]],
+                           self.at and self.at + 1)
+        self.at = e["created_at"]
+        self.relay.publish(e)
+
+    def agents(self):
+        return get(self.box, "/api/agents").json()
+
+
+@pytest.fixture
+def fleet(box, closing):
+    return Fleet(box, closing)
+
+
+async def frame(ws):
+    return json.loads(await asyncio.wait_for(ws.recv(), hs.DEADLINE))
+
+
+def socket_of(b):
+    return websockets.connect(b.url.replace("http", "ws") + "/api/ws/agents")
+
+
+def test_agents(fleet):
+    for n in (3, 4, 5):
+        fleet.tell("a-1", n)
+    fleet.tell("b 2", 9)
+    rows = hs.wait_for(lambda: len(fleet.agents()) == 2 and fleet.agents(),
+                       "both")
+    assert all(AGENT <= r.keys() and STATS <= r["stats"].keys() for r in rows)
+    one = {r["agent_id"]: r for r in rows}["a-1"]
+    assert one["pool_target"] == {"host": "pool.example", "port": 3333}
+    assert one["stats"]["submits_accepted_total"] == 5
+    latest = get(fleet.box, "/api/agents/a-1").json()
+    assert latest["agent_id"] == "a-1"
+    assert latest["latest"]["stats"]["submits_accepted_total"] == 5
+    past = get(fleet.box, "/api/agents/a-1/history?limit=2").json()
+    assert past["agent_id"] == "a-1"
+    assert [x["stats"]["submits_accepted_total"]
+            for x in past["history"]] == [5, 4]
+    assert len(get(fleet.box, "/api/agents/b%202/history"
+                   ).json()["history"]) == 1
+    for path in ("/api/agents/c", "/api/agents/c/history"):
+        reply = get(fleet.box, path)
+        assert (reply.status_code, reply.json()) == (
+            404, {"detail": "Agent not found"})
+
+
+def test_agents_live(fleet):
+    """All that are known first, even for the first who asks; then each
+    report once."""
+    async def run():
+        fleet.tell("a-1", 1)
+        hs.wait_for(fleet.agents, "it")
+        async with socket_of(fleet.box) as ws:
+            first = await frame(ws)
+            assert first["type"] == "init"
+            assert [a["agent_id"] for a in first["agents"]] == ["a-1"]
+            assert AGENT <= first["agents"][0].keys()
+            for n in (2, 3, 4):
+                fleet.tell("a-1", n)
+                got = await frame(ws)
+                assert (got["type"], got["agent_id"]) == ("telemetry", "a-1")
+                assert got["data"]["stats"]["submits_accepted_total"] == n
+            async with socket_of(fleet.box) as other:
+                [now] = (await frame(other))["agents"]
+                assert now["stats"]["submits_accepted_total"] == 4
+            # Another nostrd is asked again, by itself.
+            os.kill(fleet.box.hsd.child("nostrd"), signal.SIGKILL)
+            fleet.subscribed(2)
+            fleet.tell("a-1", 5)
+            while got["data"]["stats"]["submits_accepted_total"] != 5:
+                got = await frame(ws)
+    asyncio.run(run())
+
+
+def test_agents_by_topic(fleet):
+    """What is new: the same as rows, for who subscribes."""
+    async def run():
+        async with websockets.connect(
+                fleet.box.url.replace("http", "ws") + "/api/ws") as ws:
+            await ws.send('{"subscribe": {"topic": "agents"}}')
+            fleet.tell("a-1", 1)
+            got = await frame(ws)
+            assert got["type"] == "agents"
+            assert got["data"][0]["stats"]["submits_accepted_total"] == 1
+    asyncio.run(run())
+
+
+def test_agents_without_nostr(api):
+    """Nobody is known, which is no error; why is said beside it."""
+    for path in ("/api/agents", "/api/relays"):
+        reply = get(api, path)
+        assert (reply.status_code, reply.json()) == (200, [])
+        assert reply.headers["Hashscope-Nostr"] == "off"
+    assert get(api, "/api/config").json()["nostr_enabled"] is False
+    for path in ("/api/agents/a", "/api/agents/a/history"):
+        reply = get(api, path)
+        assert (reply.status_code, reply.json()) == (
+            404, {"detail": "Agent not found"})
+
+    async def run():
+        async with socket_of(api) as ws:
+            assert await frame(ws) == {"type": "init", "agents": []}
+    asyncio.run(run())

@@ -69,6 +69,14 @@ async function watchLive(w) {
   await w.until('the newest', async () => (await newest(w.page)) > held)
 }
 
+async function withoutNostr(w) {
+  await w.go('/agents')
+  await w.page.getByText('Nostr is off').waitFor()
+  assert.deepEqual(await w.api('/api/agents'), [])
+  await w.go('/')
+  await w.until('what is published', async () => (await w.page.locator('dt:has-text("Publishing") + dd').textContent()) === 'off')
+}
+
 async function keyboard(w) {
   await w.go('/messages')
   await rows(w.page).nth(3).waitFor()
@@ -353,6 +361,7 @@ export const SCENARIOS = {
   'log in by link': logInByLink,
   overview,
   'watch live messages': watchLive,
+  'see that Nostr is off': withoutNostr,
   keyboard,
   filter,
   'share a view by its URL': shareByUrl,

@@ -456,6 +456,8 @@ export const en = {
     latency: 'Last latency',
     last: 'Last seen',
     stale: 'stale',
+    off: 'Nostr is off',
+    offText: 'Agents tell of themselves on Nostr; nostr { … } in hashscope.conf, or NOSTR_ENABLED, turns it on.',
     empty: 'No agent has been heard',
     emptyText: 'hashscope-agent tells of itself over the relays that are configured; see Agent fleet in the documentation.',
     counters: 'Counters',

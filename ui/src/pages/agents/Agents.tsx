@@ -4,6 +4,7 @@ import { agent, type Agent } from '@/api/types'
 import { count, ms } from '@/lib/format'
 import { useNow } from '@/state/now'
 import { useParam } from '@/state/router'
+import { useNostr } from '@/state/nostr'
 import { useResource } from '@/state/resource'
 import { t } from '@/text'
 import { Badge, Dot } from '@/ui/Badge'
@@ -67,14 +68,14 @@ function Totals({ agents }: { agents: readonly Agent[] }) {
 
 export function Agents() {
   const [open, setOpen] = useParam('agent')
+  const off = useNostr() === false
   const list = useResource('agents', (signal) => api.page('/api/agents', agent, {}, signal), 2000)
   if (open !== '') return <AgentView id={open} onClose={() => setOpen('')} />
-  const off = list.error?.status === 503 ? list.error.detail : null
   return (
     <>
       <PageHead title={t.agents.title} lead={t.agents.lead} />
-      {off !== null && <Panel><Empty title={t.agents.empty}>{off}</Empty></Panel>}
-      {off === null && <Loaded of={list}>
+      {off && <Panel><Empty title={t.agents.off}>{t.agents.offText}</Empty></Panel>}
+      {!off && <Loaded of={list}>
         {({ items }) =>
           items.length === 0 ? (
             <Panel><Empty title={t.agents.empty}>{t.agents.emptyText}</Empty></Panel>

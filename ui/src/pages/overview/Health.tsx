@@ -1,8 +1,8 @@
 import { api } from '@/api'
-import { bool, record } from '@/api/decode'
 import { health, process, relay, type Process } from '@/api/types'
 import { bytes, count, duration, percent, si } from '@/lib/format'
 import { isUp } from '@/lib/process'
+import { useNostr } from '@/state/nostr'
 import { useResource } from '@/state/resource'
 import { t } from '@/text'
 import { Badge, Dot } from '@/ui/Badge'
@@ -32,11 +32,8 @@ function Ill() {
   )
 }
 
-const nostr = record({ nostr_enabled: bool })
-
 function Publishing() {
-  const config = useResource('nostr', (signal) => api.get('/api/config', nostr, {}, signal))
-  const on = config.data?.nostr_enabled === true
+  const on = useNostr() === true
   const list = useResource(on ? 'relays' : null, (signal) => api.page('/api/relays', relay, {}, signal), 5000)
   if (!list.data || list.data.items.length === 0) return <Pair name={t.overview.publishing}>{t.overview.off}</Pair>
   return <>{list.data.items.map((r) => <Pair key={r.url} name={<Raw value={r.url} max={60} />}><Raw value={r.reason ?? r.state} max={60} /></Pair>)}</>
