@@ -318,10 +318,8 @@ start(struct proc *proc, void *arg)
 static void
 sandbox(struct sandbox *box, void *arg)
 {
-	struct apid *a = arg;
-
 	box->promises = SB_STDIO | SB_ACCEPT | SB_PASSFD;
-	box->nofile = a->set.conf.max_conns + 128;
+	box->nofile = API_CONNS_MAX + API_WS_MAX + 128;
 	box->memory = 768u << 20;
 }
 

@@ -23,7 +23,6 @@
 #include "apid/ws.h"
 #include "common/log.h"
 
-#define WAITING_MAX  128
 #define ACCEPT_BURST 64
 #define LEAVE_MS     1000
 #define DISCARD_MAX  (256 * 1024) /* of who is leaving */
@@ -167,6 +166,7 @@ static void
 visitor_new(struct door *d, int fd, const struct sockaddr_storage *addr,
     socklen_t len)
 {
+	const struct api_conf *conf = &d->api->set.conf;
 	struct visitor *v;
 
 	d->api->n.accepted++;
@@ -179,11 +179,10 @@ visitor_new(struct door *d, int fd, const struct sockaddr_storage *addr,
 		}
 	}
 	d->conns++;
-	if (d->nvisitors >= WAITING_MAX ||
-	    d->conns > d->api->set.conf.max_conns)
+	if (d->nvisitors >= conf->waiting || d->conns > conf->max_conns)
 		(void)make_room(d, NULL);
 	v = calloc(1, sizeof(*v));
-	if (v == NULL || d->conns > d->api->set.conf.max_conns) {
+	if (v == NULL || d->conns > conf->max_conns) {
 		d->api->n.refused++;
 		free(v);
 		close(fd);
@@ -194,7 +193,7 @@ visitor_new(struct door *d, int fd, const struct sockaddr_storage *addr,
 	v->fd = fd;
 	v->addr = *addr;
 	v->addr_len = len;
-	v->until = api_now() + d->api->set.conf.head_ms;
+	v->until = api_now() + conf->head_ms;
 	TAILQ_INSERT_TAIL(&d->visitors, v, entry);
 	d->nvisitors++;
 	v->ev = event_new(d->api->base, fd,

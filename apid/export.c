@@ -316,9 +316,9 @@ reader(void *cls, uint64_t pos, char *buf, size_t max)
 	struct work *w = r->work;
 	size_t n = w->out.len - w->taken;
 
-	/* Another half a minute for whoever reads. */
+	/* As long again for whoever reads. */
 	r->hc->since = api_now();
-	r->hc->allowed_ms = 30000;
+	r->hc->allowed_ms = r->api->set.conf.answer_ms;
 	if (n > 0) {
 		n = n < max ? n : max;
 		memcpy(buf, w->out.data + w->taken, n);

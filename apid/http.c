@@ -15,7 +15,6 @@
 #include "common/log.h"
 
 #define MEMORY_PER_CONN (24u * 1024u)
-#define INACTIVE_S      30
 #define DRAIN_BYTES_S   16384 /* the slowest reader that is waited for */
 
 struct http {
@@ -391,7 +390,8 @@ queue(struct request *r)
 	reply_common(r, r->answer);
 	r->api->n.answers[r->status / 100 < 6 ? r->status / 100 : 0]++;
 	bytes = (int64_t)r->out.len;
-	r->hc->allowed_ms = INACTIVE_S * 1000 + bytes * 1000 / DRAIN_BYTES_S;
+	r->hc->allowed_ms = r->api->set.conf.answer_ms +
+	    bytes * 1000 / DRAIN_BYTES_S;
 	phase(r->hc, CONN_ANSWERS);
 	ok = MHD_queue_response(r->conn, r->status, r->answer);
 	r->answered = true;
@@ -455,10 +455,11 @@ start(struct http *h)
 	    MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, h,
 	    MHD_OPTION_URI_LOG_CALLBACK, on_uri, h, MHD_OPTION_NOTIFY_COMPLETED,
 	    on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-	    MHD_OPTION_CONNECTION_LIMIT, h->api->set.conf.max_conns + 16,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNS_MAX + 16,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONN,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)INACTIVE_S,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+	    /* http_tick() knows better in which phase it is. */
+	    MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_END);
 }
 
 struct http *

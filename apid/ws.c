@@ -63,6 +63,12 @@ frame_free(struct ws_client *c)
 	free(f);
 }
 
+bool
+client_full(const struct ws_client *c)
+{
+	return c->queued >= c->ws->api->set.conf.queue;
+}
+
 void
 client_send(struct ws_client *c, struct blob *b)
 {
@@ -71,7 +77,7 @@ client_send(struct ws_client *c, struct blob *b)
 	if (c->gone || b == NULL)
 		return;
 	f = malloc(sizeof(*f));
-	if (f == NULL || c->queued + b->len > WS_QUEUE_MAX) {
+	if (f == NULL || c->queued + b->len > c->ws->api->set.conf.queue_max) {
 		free(f);
 		c->ws->api->n.ws_cut++;
 		client_end(c, LWS_CLOSE_STATUS_POLICY_VIOLATION);
@@ -293,7 +299,7 @@ ws_new(struct apid *a)
 		.uid = (uid_t)-1,
 		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
 		/* Descriptors, its own and ours among them. */
-		.fd_limit_per_thread = WS_CLIENTS + 16,
+		.fd_limit_per_thread = API_WS_MAX + 16,
 		.timeout_secs = 10,
 		.retry_and_idle_policy = &pings,
 	};
@@ -375,7 +381,7 @@ plain_place(const struct ws *ws)
 
 	LIST_FOREACH(c, &ws->clients, entry)
 		n += c->plain;
-	return n < WS_PLAIN;
+	return n < ws->api->set.conf.plain;
 }
 
 int
@@ -386,7 +392,7 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
 	struct ws_client *c;
 
 	*why = "too many WebSockets are open";
-	if (ws->n >= WS_CLIENTS)
+	if (ws->n >= ws->api->set.conf.websockets)
 		return -1;
 	*why = "out of memory";
 	c = calloc(1, sizeof(*c));
@@ -442,15 +448,16 @@ ws_clients(const struct ws *ws)
 void
 ws_tick(struct ws *ws)
 {
+	const struct api_conf *conf = &ws->api->set.conf;
 	struct ws_client *c, *next;
 	int64_t now = api_now();
 
 	for (c = LIST_FIRST(&ws->clients); c != NULL; c = next) {
 		next = LIST_NEXT(c, entry);
 		c->said = c->said > 12 ? c->said - 12 : 0;
-		if (now - c->identified > WS_WHO_MS)
+		if (now - c->identified > conf->recheck_ms)
 			look_again(c);
-		if (c->queued > 0 && now - c->moved > WS_STUCK_MS) {
+		if (c->queued > 0 && now - c->moved > conf->stuck_ms) {
 			ws->api->n.ws_cut++;
 			client_end(c, LWS_CLOSE_STATUS_POLICY_VIOLATION);
 		} else if (c->kind == WS_MESSAGES && !c->plain &&

@@ -11,7 +11,6 @@
 
 #define AGENTS_MAX 256
 #define ASK_MS     3000
-#define PING_MS    30000
 
 /* What an agent told last, as a row of /api/agents. */
 struct known_agent {
@@ -69,7 +68,7 @@ forget(struct agents *g)
 static bool
 may_have(const struct ws_client *c)
 {
-	return c->open && !c->gone && c->queued < WS_QUEUE;
+	return c->open && !c->gone && !client_full(c);
 }
 
 static void
@@ -250,7 +249,7 @@ agents_tick(struct ws *ws)
 		ask_list(ws->agents);
 	LIST_FOREACH(c, &ws->clients, entry)
 		if (c->agents_told && c->open && !c->gone &&
-		    now - c->spoke >= PING_MS)
+		    now - c->spoke >= ws->api->set.conf.ping_ms)
 			say_ping(c);
 }
 

@@ -20,15 +20,9 @@
 #include "common/record_alert.h"
 #include "common/record_share.h"
 
-#define WS_CLIENTS   64
-#define WS_PLAIN     8          /* that get bare objects */
-#define WS_TEXT_MAX  4096       /* of what a client may say */
-#define WS_PARTS_MAX 64         /* fragments of it */
-#define WS_FRAME     65536      /* a frame ends when it is that long */
-#define WS_QUEUE     (1u << 18) /* past this nothing new is queued */
-#define WS_QUEUE_MAX (1u << 22) /* past this a plain client goes */
-#define WS_STUCK_MS  30000
-#define WS_WHO_MS    60000 /* between two looks at who it is */
+#define WS_TEXT_MAX  4096  /* of what a client may say */
+#define WS_PARTS_MAX 64    /* fragments of it */
+#define WS_FRAME     65536 /* a frame ends when it is that long */
 #define WS_PLAIN_MS  5000  /* to subscribe, when there is no plain place */
 
 /* A frame's bytes, which several clients may be sent. */
@@ -183,6 +177,8 @@ struct ws {
 };
 
 /* --- ws.c --- */
+/* It has as much to read as it is given at a time. */
+bool client_full(const struct ws_client *);
 /* Queues a frame; takes a reference. */
 void client_send(struct ws_client *, struct blob *);
 void client_text(struct ws_client *, const char *text, size_t len);

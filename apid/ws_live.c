@@ -332,7 +332,7 @@ on_alert(struct ws *ws, struct msg_in *m)
 	LIST_FOREACH(c, &ws->clients, entry) {
 		struct ws_sub *s = &c->sub[TOPIC_ALERTS];
 
-		if (!s->on || c->queued > WS_QUEUE)
+		if (!s->on || client_full(c))
 			continue;
 		if (s->filter.flags & QF_SESSION &&
 		    (!a.has_session ||

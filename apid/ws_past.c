@@ -67,7 +67,7 @@ on_row(void *arg, struct msg_in *in)
 	if (s->frame.len < WS_FRAME)
 		return;
 	end_frame(s);
-	if (s->client->queued < WS_QUEUE)
+	if (!client_full(s->client))
 		return;
 	/* It goes on from here when that has been read. */
 	ask_cancel(s->client->ws->api, s->ask);
@@ -143,7 +143,7 @@ ask_page(struct ws_sub *s)
 	static const struct ask_ops ops = { on_row, on_end };
 	struct query q = s->filter;
 
-	if (s->client->queued >= WS_QUEUE)
+	if (client_full(s->client))
 		return;
 	q.kind = s->topic == TOPIC_MESSAGES ? Q_MESSAGES : Q_SHARES;
 	q.flags |= QF_ASCENDING;

@@ -57,7 +57,7 @@ tell(struct poll *p, enum topic t, const uint8_t *session)
 	LIST_FOREACH(c, &p->ws->clients, entry) {
 		struct ws_sub *s = &c->sub[t];
 
-		if (text == NULL || !s->on || c->gone || c->queued > WS_QUEUE)
+		if (text == NULL || !s->on || c->gone || client_full(c))
 			continue;
 		if (session != NULL && s->filter.flags & QF_SESSION &&
 		    memcmp(session, s->filter.session, 16) != 0)

@@ -207,7 +207,7 @@ sub_push(struct ws_sub *s)
 	}
 	s->next = now + s->every;
 	i = ring_after(r, s->cursor);
-	while (i < r->n && s->client->queued < WS_QUEUE)
+	while (i < r->n && !client_full(s->client))
 		i = send_frame(s, r, i);
 	if (i == r->n)
 		s->cursor = r->last;

@@ -122,16 +122,29 @@ struct auth_conf {
 
 void auth_conf_put(struct mbuf *, const struct auth_conf *);
 void auth_conf_get(struct mcur *, struct auth_conf *);
+/* The most that may be configured. */
+#define API_CONNS_MAX 4096
+#define API_WS_MAX    256
+
 /* CONF_API: limits and timers of apid, and what /api/config tells of the
  * rest; fd is the console's pack, or none. */
 struct api_conf {
 	bool auth; /* false: API_AUTH=none, everybody may do everything */
 	uint32_t max_conns;
 	uint32_t per_address;
-	uint32_t requests; /* a second, of one address */
-	uint32_t head_ms;  /* until a request's head is there */
-	uint32_t body_ms;  /* and its body */
-	uint32_t idle_ms;  /* between two requests */
+	uint32_t waiting;    /* connections without a first request */
+	uint32_t requests;   /* a second, of one address */
+	uint32_t websockets; /* in all */
+	uint32_t plain;      /* of them: that get bare objects */
+	uint32_t queue;      /* bytes; past it a WebSocket gets nothing new */
+	uint32_t queue_max;  /* bytes; past it it goes */
+	uint32_t head_ms;    /* until a request's head is there */
+	uint32_t body_ms;    /* and its body */
+	uint32_t idle_ms;    /* between two requests */
+	uint32_t answer_ms;  /* in which some of an answer must be taken */
+	uint32_t stuck_ms;   /* the same of a WebSocket */
+	uint32_t ping_ms;    /* of silence on /api/ws/agents */
+	uint32_t recheck_ms; /* between two looks at who a WebSocket is */
 	/* for people */
 	char site[65];
 	char version[24];

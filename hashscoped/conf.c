@@ -47,6 +47,24 @@ static const struct conf_timers default_timers = {
 	.restart_reset = 10000,
 };
 
+static const struct conf_api default_api = {
+	.connections = 512,
+	.per_address = 256,
+	.waiting = 128,
+	.requests = 50000,
+	.websockets = 64,
+	.plain = 8,
+	.queue = 256 * 1024,
+	.queue_max = 4 * 1024 * 1024,
+	.head = 10000,
+	.body = 20000,
+	.idle = 60000,
+	.answer = 30000,
+	.stuck = 30000,
+	.ping = 30000,
+	.recheck = 60000,
+};
+
 static const struct conf_watch default_watch = {
 	.payout_change = 1,
 	.reconnect = 1,
@@ -79,6 +97,7 @@ conf_default(void)
 	c->console.auth = 1;
 	c->console.session_idle = 24ull * 3600 * 1000;
 	c->console.session_age = 30 * c->console.session_idle;
+	c->api = default_api;
 	c->audit.size = 8 * 1024 * 1024;
 	c->audit.files = 8;
 	c->nostr.kind_share = 30080;

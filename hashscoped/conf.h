@@ -129,6 +129,19 @@ struct conf_console {
 	char cors[CONF_MAX_NAMES][CONF_NAME_LEN];
 };
 
+/* What the console's port bears; times in ms. */
+struct conf_api {
+	uint64_t connections;
+	uint64_t per_address;
+	uint64_t waiting;  /* for their first request */
+	uint64_t requests; /* a second, of one address */
+	uint64_t websockets;
+	uint64_t plain;     /* of them: that get bare objects */
+	uint64_t queue;     /* bytes; past it a WebSocket gets nothing new */
+	uint64_t queue_max; /* past it it goes */
+	uint64_t head, body, idle, answer, stuck, ping, recheck;
+};
+
 struct conf_audit {
 	uint64_t size;  /* bytes of a file, until the next is begun */
 	uint64_t files; /* that are kept, the current one among them */
@@ -218,6 +231,7 @@ struct config {
 	struct conf_limits limits;
 	struct conf_timers timers;
 	struct conf_console console;
+	struct conf_api api;
 	struct conf_audit audit;
 	struct conf_watch watch;
 	struct conf_nostr nostr;

@@ -145,7 +145,7 @@ struct conf_block {
 };
 
 #define CONF_MAX_KEYS   24 /* in one block */
-#define CONF_MAX_BLOCKS 10 /* the top level among them */
+#define CONF_MAX_BLOCKS 11 /* the top level among them */
 
 /* The blocks in the canonical order, the top level first; NULL past the end. */
 const struct conf_block *conf_block_at(size_t);

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/address.h"
+#include "common/childconf.h"
 #include "common/nostr_name.h"
 #include "hashscoped/conf_int.h"
 
@@ -271,6 +272,26 @@ static const struct conf_key console_keys[] = {
 	LIST("cors", console.cors, console.ncors, norm_origin, CONF_MAX_NAMES),
 };
 
+/* Descriptors and libwebsockets' table are had for the most of them, so that
+ * a reload may change the numbers. */
+static const struct conf_key api_keys[] = {
+	COUNT("connections", api.connections, 16, API_CONNS_MAX),
+	COUNT("per-address", api.per_address, 1, API_CONNS_MAX),
+	COUNT("waiting", api.waiting, 1, API_CONNS_MAX),
+	NUMBER("requests", KIND_RATE, api.requests, 1, 1000000),
+	COUNT("websockets", api.websockets, 0, API_WS_MAX),
+	COUNT("plain-websockets", api.plain, 0, API_WS_MAX),
+	SIZE("queue", api.queue, 4 * KIB, 16 * MIB),
+	SIZE("queue-max", api.queue_max, 128 * KIB, 64 * MIB),
+	DURATION("head", api.head, 10, HOUR),
+	DURATION("body", api.body, 10, HOUR),
+	DURATION("idle", api.idle, 10, DAY),
+	DURATION("answer", api.answer, 10, HOUR),
+	DURATION("stuck", api.stuck, 10, HOUR),
+	DURATION("ping", api.ping, 10, HOUR),
+	DURATION("recheck", api.recheck, 10, DAY),
+};
+
 static const struct conf_key audit_keys[] = {
 	SIZE("size", audit.size, 4 * KIB, GIB),
 	COUNT("files", audit.files, 2, 16),
@@ -361,12 +382,13 @@ _Static_assert(N(timers_keys) <= CONF_MAX_KEYS, "CONF_MAX_KEYS");
 static const struct conf_block blocks[CONF_MAX_BLOCKS] = {
 	{ "", top_keys, N(top_keys),
 	    { "include", "listen", "log", "capture", "limits", "timers", "tap",
-		"console", "audit", "watch", "nostr", "replay" } },
+		"console", "api", "audit", "watch", "nostr", "replay" } },
 	{ "capture", capture_keys, N(capture_keys), { NULL } },
 	{ "limits", limits_keys, N(limits_keys), { NULL } },
 	{ "timers", timers_keys, N(timers_keys), { NULL } },
 	{ "tap", tap_keys, N(tap_keys), { NULL } },
 	{ "console", console_keys, N(console_keys), { "listen" } },
+	{ "api", api_keys, N(api_keys), { NULL } },
 	{ "audit", audit_keys, N(audit_keys), { NULL } },
 	{ "watch", watch_keys, N(watch_keys), { NULL } },
 	{ "nostr", nostr_keys, N(nostr_keys), { NULL } },

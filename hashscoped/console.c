@@ -132,15 +132,24 @@ open_pack(const struct supervisor *sup)
 static void
 fill_limits(struct api_conf *a, const struct config *conf)
 {
-	const struct conf_console *con = &conf->console;
+	const struct conf_api *from = &conf->api;
 
-	a->auth = con->auth != 0;
-	a->max_conns = 512;
-	a->per_address = 256;
-	a->requests = 50000;
-	a->head_ms = 10000;
-	a->body_ms = 20000;
-	a->idle_ms = 60000;
+	/* All of them bounded by conf_table.c. */
+	a->max_conns = (uint32_t)from->connections;
+	a->per_address = (uint32_t)from->per_address;
+	a->waiting = (uint32_t)from->waiting;
+	a->requests = (uint32_t)from->requests;
+	a->websockets = (uint32_t)from->websockets;
+	a->plain = (uint32_t)from->plain;
+	a->queue = (uint32_t)from->queue;
+	a->queue_max = (uint32_t)from->queue_max;
+	a->head_ms = (uint32_t)from->head;
+	a->body_ms = (uint32_t)from->body;
+	a->idle_ms = (uint32_t)from->idle;
+	a->answer_ms = (uint32_t)from->answer;
+	a->stuck_ms = (uint32_t)from->stuck;
+	a->ping_ms = (uint32_t)from->ping;
+	a->recheck_ms = (uint32_t)from->recheck;
 }
 
 static void
@@ -151,6 +160,7 @@ fill(const struct supervisor *sup, const struct config *conf,
 
 	memset(a, 0, sizeof(*a));
 	fill_limits(a, conf);
+	a->auth = conf->console.auth != 0;
 	gethostname(a->hostname, sizeof(a->hostname) - 1);
 	/* A label: at most 64 bytes. */
 	snprintf(a->site, sizeof(a->site), "%.64s",

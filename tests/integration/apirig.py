@@ -1,12 +1,27 @@
 """What the tests of the API share."""
+import re
+
 import requests
 
 import hs
+import rig
 
 
 def get(b, path, **kw):
     """GET from the box's console, which is at b.url."""
     return requests.get(b.url + path, timeout=hs.DEADLINE, **kw)
+
+
+def door(b, rcvbuf=None):
+    """A connection to the console's port."""
+    return rig.connect("127.0.0.1", int(b.url.rsplit(":", 1)[1]),
+                       rcvbuf=rcvbuf)
+
+
+def metric(b, name):
+    """One of the numbers at /metrics."""
+    return int(re.search(rf"^{name} (\d+)$", get(b, "/metrics").text,
+                         re.M)[1])
 
 
 def opened(b):

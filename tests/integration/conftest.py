@@ -92,3 +92,11 @@ def api(box):
     """A box whose console asks nobody who they are; see apirig."""
     return apirig.opened(box(args=["-v"], env={"API_AUTH": "none"},
                              capture=True))
+
+
+@pytest.fixture
+def limited(box):
+    """limited("head 100ms", ...): such a box, with these in its api block."""
+    return lambda *limits, **kw: apirig.opened(box(
+        "api {\n" + "".join(f"\t{x}\n" for x in limits) + "}\n",
+        args=["-v"], env={"API_AUTH": "none"}, capture=True, **kw))

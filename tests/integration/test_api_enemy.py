@@ -10,13 +10,9 @@ import requests
 
 import hs
 import rig
-from apirig import get
+from apirig import door, get
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
-
-
-def door(b):
-    return rig.connect("127.0.0.1", int(b.url.rsplit(":", 1)[1]))
 
 
 def talk(s, data):

@@ -214,6 +214,15 @@ def test_agents_live(fleet):
     asyncio.run(run())
 
 
+def test_a_ping_after_silence(limited):
+    async def run():
+        async with socket_of(limited("ping 20ms")) as ws:
+            assert (await frame(ws))["type"] == "init"
+            for _ in range(2):
+                assert await frame(ws) == {"type": "ping"}
+    asyncio.run(run())
+
+
 def test_agents_by_topic(fleet):
     """What is new: the same as rows, for who subscribes."""
     async def run():

@@ -240,7 +240,9 @@ def test_frames_that_end_the_connection(api, frame):
     assert get(api, "/health").status_code == 200
 
 
-def test_too_many_and_foreign_ones_are_refused(api):
+def test_too_many_and_foreign_ones_are_refused(limited):
+    api = limited("websockets 5")
+
     async def run():
         open_ones = []
         with pytest.raises(websockets.InvalidStatusCode) as e:
@@ -251,7 +253,7 @@ def test_too_many_and_foreign_ones_are_refused(api):
             while len(open_ones) < 100:
                 open_ones.append(await websockets.connect(
                     url(api, "/api/ws?subscribe")))
-        assert e.value.status_code == 503 and len(open_ones) == 64
+        assert e.value.status_code == 503 and len(open_ones) == 5
         for ws in open_ones:
             await ws.close()
     asyncio.run(run())
