@@ -1,7 +1,12 @@
 """Who means ill: half-open connections, slow writers and readers, pages of
 other sites, connections that are used again; and what others notice of it."""
+import collections
+import contextlib
 import re
+import resource
+import select
 import shutil
+import socket
 import subprocess
 import time
 
@@ -10,7 +15,7 @@ import requests
 
 import hs
 import rig
-from apirig import door, get
+from apirig import door, get, metric
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -57,6 +62,106 @@ def test_half_open_connections_push_each_other_out(api):
     assert ended > 500
     hs.wait_for(lambda: rig.proc_fds(api.hsd.child("apid")) and len(
         rig.proc_fds(api.hsd.child("apid"))) < 100, "they are gone")
+
+
+class Slowloris:
+    """Connections from many addresses that each send a byte now and then,
+    never finish a request, and come again when they are sent away."""
+
+    def __init__(self, b, count):
+        self.port = int(b.url.rsplit(":", 1)[1])
+        self.poll = select.epoll()
+        self.socks, self.order = {}, collections.deque()
+        self.text = HEAD + b"X: " + b"a" * 4000
+        self.came_again = 0
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        for i in range(count):
+            self.open(f"127.0.1.{1 + i % 50}")
+
+    def open(self, address):
+        s = socket.create_connection(("127.0.0.1", self.port), hs.DEADLINE,
+                                     (address, 0))
+        s.setblocking(False)
+        self.socks[s.fileno()] = [s, address, 0]
+        self.order.append(s.fileno())
+        self.poll.register(s.fileno(), select.EPOLLIN)
+        self.write(s.fileno())
+
+    def write(self, fd):
+        s, _, at = self.socks[fd]
+        with contextlib.suppress(OSError):
+            self.socks[fd][2] += s.send(self.text[at:at + 1])
+
+    def read(self, fd):
+        s, address, _ = self.socks[fd]
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            if s.recv(4096):
+                return
+        self.socks.pop(fd)
+        self.order.remove(fd)
+        s.close()
+        self.came_again += 1
+        self.open(address)
+
+    def step(self, count):
+        """The next so many send a byte; who was sent away comes again."""
+        for fd, _ in self.poll.poll(0.01):
+            self.read(fd)
+        self.order.rotate(-count)
+        for fd in list(self.order)[:count]:
+            self.write(fd)
+
+    def close(self):
+        for s, _, _ in self.socks.values():
+            s.close()
+        self.poll.close()
+
+
+def took(function, *args):
+    start = time.monotonic()
+    function(*args)
+    return time.monotonic() - start
+
+
+def part(values, share):
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+@pytest.mark.parametrize("seconds,head", [
+    pytest.param(2, "500ms", id="short"),
+    pytest.param(60, "10s", id="a minute", marks=pytest.mark.long),
+])
+def test_a_thousand_half_open(limited, closing, seconds, head):
+    """With room for all of them: memory stays bounded, others are answered
+    as before, the relay notices nothing."""
+    b = limited("connections 2048", "waiting 1500", f"head {head}")
+    pair, apid = b.pair(), b.hsd.child("apid")
+    b.settled(pair)
+    kept, slow_one = requests.Session(), hs.DEADLINE / 20
+    said = len(b.hsd.log(r"relayd\["))
+    rss = [rig.proc_rss(apid)]
+    slow = closing(Slowloris(b, 1000))
+    assert metric(b, "hashscope_api_connections") >= 1000
+    end, new, old, relay = time.monotonic() + seconds, [], [], []
+    while time.monotonic() < end:
+        slow.step(20)
+        new.append(took(get, b, "/api/me"))
+        old.append(took(kept.get, b.url + "/api/sessions"))
+        relay.append(took(b.settled, pair))
+        rss.append(rig.proc_rss(apid))
+    assert slow.came_again > 500
+    assert len(slow.socks) == 1000
+    assert rig.SANITIZED or max(rss) - rss[0] < 32 << 20
+    for values in (new, old):
+        assert part(values, .5) < slow_one / 20, sorted(values)[-5:]
+        assert part(values, .99) < slow_one, sorted(values)[-5:]
+    assert part(relay, .99) < slow_one / 10, sorted(relay)[-5:]
+    stats = b.stats()
+    assert (stats["sessions_live"], stats["sessions_total"]) == (1, 1)
+    assert stats["tap.lost_bytes"] == 0
+    assert len(b.hsd.log(r"relayd\[")) == said
+    assert b.hsd.child("apid") == apid
 
 
 def test_a_request_in_pieces(api):
