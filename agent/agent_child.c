@@ -15,7 +15,7 @@
 #include "common/privdrop.h"
 #include "common/sandbox.h"
 #include "hashscoped/resolver.h"
-#include "nostrd/nostrd.h"
+#include "nostrd/sign.h"
 
 #define ACCOUNT   "hashscope-agent"
 #define ACCOUNT_N 59840 /* where the account is missing */

@@ -18,7 +18,7 @@
 #include "common/nostr_name.h"
 #include "common/nostr_nip44.h"
 #include "common/sandbox.h"
-#include "nostrd/nostrd.h"
+#include "nostrd/sign.h"
 
 #define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define CA_MOST (16u << 20)

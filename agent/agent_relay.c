@@ -1,44 +1,22 @@
 /*
- * The relays: shares come in, telemetry goes out, by the same publisher that
- * nostrd has.
+ * The relays: shares come in, telemetry goes out, by the same ties that
+ * nostrd has (nostrd/tie.h).
  */
-#include <arpa/inet.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
-#include "common/utf8.h"
-#include "nostrd/nostrd.h"
+#include "nostrd/tie.h"
 
-#define LEAST_MS  10
-#define SINCE_S   10
 #define EXPIRES_S 3600
 #define FRESH_MS  50000
-
-struct tie {
-	struct feed *feed;
-	struct nostr_url url;
-	const char *text;
-	struct publisher pub;
-	struct nostr_ws *ws;
-	struct event *timer;
-	char addr[48];
-	uint32_t asked;
-	int64_t last_s;
-	struct draft auth;
-	bool auth_signing, turning, again;
-	struct mbuf frame;
-	char said[NOSTR_TEXT_MAX];
-};
 
 struct feed {
 	struct agent *agent;
 	struct nostr_net *net;
-	struct tie tie[AGENT_RELAYS];
+	struct tie *tie[AGENT_RELAYS];
 	unsigned n;
-	struct jtree tree;
 	struct draft telemetry;
 	bool signing;
 	struct event *timer;
@@ -47,9 +25,7 @@ struct feed {
 	int64_t started_s;
 };
 
-static void turn(struct tie *);
-
-/* --- the publisher's words --- */
+/* --- what a tie asks and tells --- */
 
 static void
 on_done(void *arg, uint64_t cookie, enum pub_outcome what)
@@ -58,208 +34,57 @@ on_done(void *arg, uint64_t cookie, enum pub_outcome what)
 }
 
 static void
-on_request(void *arg, struct mbuf *frame)
+on_request(void *arg, struct mbuf *frame, int64_t since_s)
 {
-	struct tie *t = arg;
-	struct nostr_filter *f = calloc(1, sizeof(*f));
+	struct feed *f = arg;
+	struct nostr_filter *filter = calloc(1, sizeof(*filter));
 
-	if (f == NULL) {
+	if (filter == NULL) {
 		frame->bad = true;
 		return;
 	}
-	intake_filter(t->feed->agent->intake, f);
-	f->since = t->last_s != 0 ? t->last_s - SINCE_S : t->feed->started_s;
-	nostr_put_req(frame, "hashscope", f);
-	free(f);
-}
-
-static const struct pub_ops pub_ops = { on_done, on_request };
-
-/* --- the connection's words --- */
-
-static void
-on_opened(void *arg)
-{
-	struct tie *t = arg;
-
-	pub_opened(&t->pub, agent_now_ms());
-	t->said[0] = '\0';
-	agent_log("relay %s: connected", t->text);
-	turn(t);
+	intake_filter(f->agent->intake, filter);
+	filter->since = since_s != 0 ? since_s : f->started_s;
+	nostr_put_req(frame, TIE_SUB, filter);
+	free(filter);
 }
 
 static void
-on_frame(void *arg, const char *text, size_t len)
+on_event(void *arg, const struct jtree *t, uint32_t node)
 {
-	struct tie *t = arg;
-	struct agent *a = t->feed->agent;
-	struct nostr_frame f;
-	uint64_t now = agent_now_ms();
+	struct feed *f = arg;
+	struct agent *a = f->agent;
 
-	if (text == NULL || !utf8_valid(text, len) ||
-	    nostr_frame_parse(&f, &t->feed->tree, text, len) == -1) {
-		pub_garbage(&t->pub, now);
-	} else {
-		if (f.type == NF_EVENT) {
-			t->last_s = agent_real_us() / 1000000;
-			intake_event(a->intake, &t->feed->tree, f.event,
-			    t->last_s);
-			a->stats.refused = intake_refused(a->intake);
-		}
-		pub_frame(&t->pub, now, &f);
-	}
-	turn(t);
+	intake_event(a->intake, t, node, agent_real_us() / 1000000);
+	a->stats.refused = intake_refused(a->intake);
+}
+
+static uint32_t
+on_resolve(void *arg, const char *host)
+{
+	struct feed *f = arg;
+
+	return agent_resolve(f->agent, host);
 }
 
 static void
-on_sent(void *arg)
+on_say(void *arg, struct tie *t, bool trouble, const char *text)
 {
-	turn(arg);
+	agent_log("relay %s: %s", tie_url(t), text);
 }
 
-static void
-on_closed(void *arg, const char *why)
-{
-	struct tie *t = arg;
-	char text[2 * NOSTR_TEXT_MAX];
-
-	t->ws = NULL;
-	sign_forget(t->feed->agent->signer, &t->auth);
-	t->auth_signing = false;
-	pub_closed(&t->pub, agent_now_ms(),
-	    pub_hang_up(&t->pub) ? NULL :
-		why[0] != '\0'   ? why :
-				   "the connection failed");
-	if (strcmp(t->said, t->pub.reason) != 0) {
-		snprintf(t->said, sizeof(t->said), "%s", t->pub.reason);
-		text_escape(text, sizeof(text), t->said, strlen(t->said));
-		agent_log("relay %s: %s", t->text, text);
-	}
-	turn(t);
-}
-
-static const struct nostr_ws_ops ws_ops = { on_opened, on_frame, on_sent,
-	on_closed };
-
-/* --- a turn --- */
-
-static void
-connect_now(struct tie *t, uint64_t now)
-{
-	const char *addr = nostr_url_literal(&t->url) ? t->url.host : t->addr,
-		   *why;
-
-	if (addr[0] == '\0') {
-		if (t->asked == 0)
-			t->asked = agent_resolve(t->feed->agent, t->url.host);
-		return;
-	}
-	pub_connecting(&t->pub, now);
-	t->ws = nostr_ws_open(t->feed->net, &t->url, addr, &ws_ops, t, &why);
-	/* Asked for anew before the next attempt. */
-	t->addr[0] = '\0';
-	if (t->ws == NULL)
-		pub_closed(&t->pub, now, why);
-}
+static const struct tie_ops tie_ops = { .request = on_request,
+	.event = on_event,
+	.done = on_done,
+	.resolve = on_resolve,
+	.say = on_say };
 
 void
 feed_resolved(struct feed *f, uint32_t id, struct mcur *c, unsigned n,
     const char *why)
 {
-	uint8_t family, bytes[16];
-
-	for (unsigned i = 0; i < f->n; i++) {
-		struct tie *t = &f->tie[i];
-		struct mcur copy = *c;
-
-		if (t->asked == 0 || t->asked != id)
-			continue;
-		t->asked = 0;
-		family = msg_get_u8(&copy);
-		msg_get_raw(&copy, bytes, family == 4 ? 4 : 16);
-		if (n == 0 || copy.bad ||
-		    inet_ntop(family == 4 ? AF_INET : AF_INET6, bytes, t->addr,
-			sizeof(t->addr)) == NULL)
-			pub_closed(&t->pub, agent_now_ms(), why);
-		turn(t);
-	}
-}
-
-static void
-on_auth_signed(void *arg, struct draft *d, bool ok)
-{
-	struct tie *t = arg;
-
-	t->auth_signing = false;
-	mbuf_reset(&t->frame);
-	nostr_event_put(&d->event, &t->frame);
-	if (ok && !t->frame.bad)
-		pub_auth(&t->pub, d->event.id, (char *)t->frame.data,
-		    t->frame.len);
-	turn(t);
-}
-
-static void
-authenticate(struct tie *t)
-{
-	struct signer_link *signer = t->feed->agent->signer;
-	const char *challenge;
-
-	if (t->auth_signing || signer_link_key(signer) == NULL ||
-	    (challenge = pub_wants_auth(&t->pub)) == NULL)
-		return;
-	draft_begin(&t->auth, NOSTR_KIND_AUTH, agent_real_us() / 1000000);
-	draft_tag(&t->auth, "relay", "%s", t->text);
-	draft_tag(&t->auth, "challenge", "%s", challenge);
-	t->auth_signing = sign_ask(signer, &t->auth, on_auth_signed, t) == 0;
-}
-
-static void
-one_turn(struct tie *t, uint64_t now)
-{
-	pub_tick(&t->pub, now);
-	if (pub_hang_up(&t->pub) && t->ws != NULL)
-		nostr_ws_close(t->ws, false);
-	if (pub_may_connect(&t->pub, now) && t->ws == NULL)
-		connect_now(t, now);
-	authenticate(t);
-	if (t->ws != NULL && !nostr_ws_busy(t->ws) &&
-	    pub_next(&t->pub, now, &t->frame) &&
-	    nostr_ws_send(t->ws, t->frame.data, t->frame.len) == -1)
-		nostr_ws_close(t->ws, false);
-}
-
-static void
-turn(struct tie *t)
-{
-	struct timeval tv;
-	uint64_t now = 0, ms;
-
-	if (t->turning) {
-		t->again = true;
-		return;
-	}
-	t->turning = true;
-	do {
-		t->again = false;
-		now = agent_now_ms();
-		one_turn(t, now);
-	} while (t->again);
-	t->turning = false;
-	ms = pub_wake(&t->pub, now);
-	if (ms == PUB_NEVER)
-		return;
-	if (ms < LEAST_MS)
-		ms = t->ws == NULL ? 100 : LEAST_MS;
-	tv.tv_sec = (time_t)(ms / 1000);
-	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
-	evtimer_add(t->timer, &tv);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	turn(arg);
+	for (unsigned i = 0; i < f->n; i++)
+		tie_resolved(f->tie[i], id, why, c, n);
 }
 
 /* --- telemetry --- */
@@ -276,13 +101,13 @@ on_signed(void *arg, struct draft *d, bool ok)
 	if (!ok || f->buf.bad)
 		return;
 	for (unsigned i = 0; i < f->n; i++) {
-		struct tie *t = &f->tie[i];
+		struct publisher *p = tie_publisher(f->tie[i]);
 
 		/* One at a time: what a relay has not taken is old news. */
-		if (pub_wants(&t->pub, now) && t->pub.nflights == 0)
-			pub_add(&t->pub, ++f->cookie, d->event.id,
+		if (pub_wants(p, now) && p->nflights == 0)
+			pub_add(p, ++f->cookie, d->event.id,
 			    (char *)f->buf.data, f->buf.len, now + FRESH_MS);
-		turn(t);
+		tie_turn(f->tie[i]);
 	}
 }
 
@@ -374,6 +199,7 @@ struct feed *
 feed_new(struct agent *a, const void *ca, size_t calen)
 {
 	struct feed *f = calloc(1, sizeof(*f));
+	struct tie_env env = { .base = a->base, .signer = a->signer };
 	struct pub_conf conf;
 
 	if (f == NULL)
@@ -384,21 +210,19 @@ feed_new(struct agent *a, const void *ca, size_t calen)
 	f->timer = evtimer_new(a->base, on_telemetry, f);
 	if (f->net == NULL || f->timer == NULL)
 		return NULL;
+	env.net = f->net;
 	pub_conf_default(&conf);
 	conf.ok_ms = conf.connect_ms = (uint32_t)a->conf.answer_ms;
 	conf.retry_ms = (uint32_t)a->conf.retry_ms;
 	conf.retry_max_ms = (uint32_t)a->conf.retry_max_ms;
 	for (; f->n < a->conf.nrelays; f->n++) {
-		struct tie *t = &f->tie[f->n];
+		struct tie *t = tie_new(&env, a->conf.relay[f->n], &conf,
+		    &tie_ops, f);
 
-		t->feed = f;
-		t->text = a->conf.relay[f->n];
-		t->timer = evtimer_new(a->base, on_timer, t);
-		if (t->timer == NULL || nostr_url_parse(t->text, &t->url) == -1)
+		if (t == NULL)
 			return NULL;
-		pub_init(&t->pub, &conf, &pub_ops, t,
-		    agent_now_ns() + f->n * 7919);
-		pub_subscribe(&t->pub, true);
+		pub_subscribe(tie_publisher(t), true);
+		f->tie[f->n] = t;
 	}
 	return f;
 }
@@ -407,7 +231,7 @@ void
 feed_start(struct feed *f)
 {
 	for (unsigned i = 0; i < f->n; i++)
-		turn(&f->tie[i]);
+		tie_turn(f->tie[i]);
 	on_telemetry(-1, 0, f);
 }
 
@@ -416,16 +240,8 @@ feed_free(struct feed *f)
 {
 	if (f == NULL)
 		return;
-	for (unsigned i = 0; i < f->n; i++) {
-		struct tie *t = &f->tie[i];
-
-		if (t->ws != NULL)
-			nostr_ws_close(t->ws, true);
-		pub_clear(&t->pub);
-		event_free(t->timer);
-		mbuf_free(&t->frame);
-		mbuf_free(&t->auth.content);
-	}
+	for (unsigned i = 0; i < f->n; i++)
+		tie_free(f->tie[i]);
 	nostr_net_free(f->net);
 	event_free(f->timer);
 	mbuf_free(&f->telemetry.content);

@@ -4,7 +4,9 @@
  *	nostrd.c	the role: configuration, peers, its life
  *	input.c		committed shares from captured and the query role
  *	outbox.c	shares on disk; seqs.c their numbers
- *	relay.c		one relay: connection, subscription, polite publisher
+ *	relay.c		one relay: its lanes, its subscription
+ *	tie.c		the connection to one, by the polite publisher; sign.h
+ *			and tie.h are the agent's as well
  *	lane.c		what one relay is to get in one format
  *	sign.c		asks the signer
  *	signer.c	the signer, a role of its own
@@ -17,48 +19,19 @@
 #include <event2/event.h>
 
 #include "common/childconf.h"
-#include "common/nostr_event.h"
 #include "common/nostr_publish.h"
 #include "common/nostr_ws.h"
 #include "common/proc.h"
 #include "common/record.h"
 #include "common/record_agent.h"
 #include "nostrd/outbox.h"
+#include "nostrd/sign.h"
 
 #define RELAYS_MAX 16
 #define TRUST_MAX  64
-#define DRAFT_TAGS 10
 
 struct nostrd;
 struct relay;
-
-/* An event on its way to the signer. */
-struct draft {
-	struct nostr_event event;
-	char text[DRAFT_TAGS][400]; /* values of its tags */
-	unsigned ntext;
-	struct mbuf content;
-};
-
-/* --- sign.c --- */
-struct signer_link;
-/* Done, with id, pubkey and signature filled; or failed. */
-typedef void (*sign_done)(void *arg, struct draft *, bool ok);
-
-struct signer_link *signer_link_new(void);
-void signer_link_free(struct signer_link *);
-void signer_link_attach(struct signer_link *, struct event_base *, int fd);
-/* NULL while the signer is away. */
-const uint8_t *signer_link_key(const struct signer_link *);
-/* -1: away, or busy; else done is called later, unless it is forgotten. */
-int sign_ask(struct signer_link *, struct draft *, sign_done, void *arg);
-void sign_forget(struct signer_link *, const struct draft *);
-
-/* To the group, if there is one: the content is replaced.  0 or -1. */
-int draft_encrypt(const struct signer_link *, struct draft *);
-void draft_begin(struct draft *, uint32_t kind, int64_t created_at);
-void draft_tag(struct draft *, const char *name, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* --- lane.c --- */
 #define LANE_RANGES 64
@@ -173,10 +146,6 @@ struct nostrd {
 };
 
 const struct proc_role *nostrd_role(void);
-const struct proc_role *signer_role(void);
-/* Without a supervisor: serves fd, and ends the loop with it. */
-int signer_alone(struct event_base *, int fd, const uint8_t secret[32],
-    uint32_t kind);
 uint64_t nostrd_now(void); /* ms that only grow */
 int64_t nostrd_real_us(void);
 /* There is something new in the outbox. */

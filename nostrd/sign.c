@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "common/nostr_nip44.h"
 #include "common/sha256.h"
-#include "nostrd/nostrd.h"
+#include "nostrd/sign.h"
 
 #define PENDING 64
 

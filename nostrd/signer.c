@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "common/nostr_key.h"
 #include "common/nostr_nip44.h"
-#include "nostrd/nostrd.h"
+#include "nostrd/sign.h"
 
 #define KINDS 8
 
