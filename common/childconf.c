@@ -341,6 +341,11 @@ nostr_conf_put(struct mbuf *b, const struct nostr_conf *n)
 	msg_put_u32(b, n->pause_ms);
 	msg_put_u32(b, n->blocked_ms);
 	msg_put_u64(b, n->outbox_bytes);
+	msg_put_u8(b, n->pow);
+	msg_put_u8(b, n->alerts);
+	msg_put_raw(b, n->alerts_to, sizeof(n->alerts_to));
+	msg_put_u32(b, n->alerts_pause_ms);
+	msg_put_str(b, n->site);
 }
 
 void
@@ -364,6 +369,11 @@ nostr_conf_get(struct mcur *c, struct nostr_conf *n)
 	n->pause_ms = msg_get_u32(c);
 	n->blocked_ms = msg_get_u32(c);
 	n->outbox_bytes = msg_get_u64(c);
+	n->pow = msg_get_u8(c);
+	n->alerts = msg_get_bool(c);
+	msg_get_raw(c, n->alerts_to, sizeof(n->alerts_to));
+	n->alerts_pause_ms = msg_get_u32(c);
+	msg_get_str(c, n->site, sizeof(n->site));
 	if (n->rate_milli == 0 || n->burst == 0 || n->run[0] == '\0')
 		c->bad = true;
 }

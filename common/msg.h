@@ -101,7 +101,7 @@ enum role {
 	X(CONF_NOSTR_CA, R_SUP,       R_NOSTR,   0,              1) \
 	X(CONF_NOSTR_RELAY, R_SUP,    R_NOSTR,   512,            0) \
 	X(CONF_NOSTR_TRUST, R_SUP,    R_NOSTR,   32,             0) \
-	X(CONF_SIGNER,   R_SUP,       R_SIGNER,  64,             1) \
+	X(CONF_SIGNER,   R_SUP,       R_SIGNER,  128,            1) \
 	X(CONF_END,      R_SUP,       R_CHILD,   0,              0) \
 	X(CONF_PREPARED, R_CHILD,     R_SUP,     MSG_KIB(1),     0) \
 	X(CONF_COMMIT,   R_SUP,       R_CHILD,   0,              0) \
@@ -158,7 +158,7 @@ enum role {
 	X(GO,            R_CAPTURE,   R_QUERY,   0,              0) \
 	X(HOLD_LATE,     R_CAPTURE,   R_SUP,     4,              0) \
 	/* Nostr: events to sign; agents and relays, answered with REPLY */ \
-	X(SIGNER_HELLO,  R_SIGNER,    R_NOSTR,   65,             0) \
+	X(SIGNER_HELLO,  R_SIGNER,    R_NOSTR,   98,             0) \
 	X(SIGN,          R_NOSTR,     R_SIGNER,  MSG_KIB(192),   0) \
 	X(SIGNED,        R_SIGNER,    R_NOSTR,   128,            0) \
 	X(REQ_AGENTS,    R_CTL | R_CONTROL | R_API, R_CONTROL | R_NOSTR, \

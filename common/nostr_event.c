@@ -134,8 +134,8 @@ nostr_event_id(const struct nostr_event *e, uint8_t id[32])
 	mbuf_free(&m);
 }
 
-void
-nostr_event_put(const struct nostr_event *e, struct mbuf *m)
+static void
+put_event(struct mbuf *m, const struct nostr_event *e)
 {
 	put(m, "{\"id\":\"");
 	put_hex(m, e->id, 32);
@@ -149,9 +149,22 @@ nostr_event_put(const struct nostr_event *e, struct mbuf *m)
 	put_tags(m, e);
 	put(m, ",\"content\":");
 	nostr_string_put(m, e->content.s, e->content.len);
+}
+
+void
+nostr_event_put(const struct nostr_event *e, struct mbuf *m)
+{
+	put_event(m, e);
 	put(m, ",\"sig\":\"");
 	put_hex(m, e->sig, 64);
 	put(m, "\"}");
+}
+
+void
+nostr_rumor_put(const struct nostr_event *e, struct mbuf *m)
+{
+	put_event(m, e);
+	put(m, "}");
 }
 
 /* --- reading --- */

@@ -59,6 +59,8 @@ void nostr_event_id(const struct nostr_event *, uint8_t id[32]);
 void nostr_event_serialise(const struct nostr_event *, struct mbuf *);
 /* The event as a JSON object, appended. */
 void nostr_event_put(const struct nostr_event *, struct mbuf *);
+/* The same without a signature: NIP-59's rumours have none. */
+void nostr_rumor_put(const struct nostr_event *, struct mbuf *);
 /* A string with quotes and NIP-01's escapes, appended. */
 void nostr_string_put(struct mbuf *, const char *, size_t len);
 

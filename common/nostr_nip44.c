@@ -146,6 +146,9 @@ nip44_encrypt(const uint8_t key[32], const uint8_t nonce[32], const void *text,
 static long
 unbase64(const char *s, size_t len, uint8_t *out)
 {
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl"
+				     "mnopqrstuvwxyz0123456789+/";
+	const char *digit = digits;
 	size_t pad = 0, i;
 	int n;
 
@@ -155,11 +158,12 @@ unbase64(const char *s, size_t len, uint8_t *out)
 		pad++;
 	/* The library skips white space and takes '=' anywhere. */
 	for (i = 0; i < len - pad; i++)
-		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx"
-			   "yz0123456789+/",
-			s[i]) == NULL ||
-		    s[i] == '\0')
+		if (s[i] == '\0' || (digit = strchr(digits, s[i])) == NULL)
 			return -1;
+	/* The bits that the last digit has too many are 0: one payload, one
+	 * text of it. */
+	if ((digit - digits) % (1 << 2 * pad) != 0)
+		return -1;
 	n = EVP_DecodeBlock(out, (const uint8_t *)s, (int)len);
 	return n < 0 ? -1 : n - (long)pad;
 }

@@ -491,6 +491,15 @@ pub_add(struct publisher *p, uint64_t cookie, const uint8_t id[32],
 	return 0;
 }
 
+bool
+pub_has(const struct publisher *p, uint64_t cookie)
+{
+	for (unsigned i = 0; i < PUB_FLIGHTS; i++)
+		if (p->flight[i].used && p->flight[i].cookie == cookie)
+			return true;
+	return false;
+}
+
 const char *
 pub_wants_auth(struct publisher *p)
 {

@@ -133,6 +133,8 @@ bool pub_wants(struct publisher *, uint64_t now);
 /* -1 without memory or room; else it is kept until done() is called. */
 int pub_add(struct publisher *, uint64_t cookie, const uint8_t id[32],
     const char *event, size_t len, uint64_t fresh_until);
+/* One of that cookie is here. */
+bool pub_has(const struct publisher *, uint64_t cookie);
 /* The challenge to sign, or NULL. */
 const char *pub_wants_auth(struct publisher *);
 int pub_auth(struct publisher *, const uint8_t id[32], const char *event,

@@ -112,6 +112,8 @@ conf_default(void)
 	c->nostr.retry_max = 60 * 1000;
 	c->nostr.pause = 5000;
 	c->nostr.refused = 600 * 1000;
+	c->nostr.alerts_pause = 60 * 1000;
+	c->nostr.pow = 20;
 	snprintf(c->replay.password, sizeof(c->replay.password), "x");
 	c->replay.rate = 100;
 	c->replay.answer = 10 * 1000;

@@ -202,9 +202,12 @@ struct conf_nostr {
 	uint64_t flush;  /* ms, how long shares are collected */
 	uint64_t outbox; /* bytes on disk */
 	uint64_t answer, connect, retry, retry_max, pause, refused; /* ms */
-	char ca[CONF_NAME_LEN];    /* "": the system's */
-	char group[CONF_NAME_LEN]; /* encrypt to: npub or hex; "" nobody */
-	char key[CONF_NAME_LEN];   /* "": nostr.key in the state directory */
+	char ca[CONF_NAME_LEN];     /* "": the system's */
+	char group[CONF_NAME_LEN];  /* encrypt to: npub or hex; "" nobody */
+	char alerts[CONF_NAME_LEN]; /* whom alerts are told; "" nobody */
+	uint64_t alerts_pause;      /* ms, between messages after a burst */
+	uint64_t pow; /* most bits of proof of work that an event gets */
+	char key[CONF_NAME_LEN]; /* "": nostr.key in the state directory */
 	size_t ntrust;
 	char trust[CONF_MAX_NAMES][CONF_NAME_LEN]; /* npub or hex */
 	char secret[CONF_NAME_LEN]; /* NOSTR_SK: never printed, by anything */

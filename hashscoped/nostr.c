@@ -161,22 +161,30 @@ key_fd(struct supervisor *sup)
 	return fd;
 }
 
+/* Whether there is one, and it. */
+static void
+put_key(struct mbuf *body, const char *text)
+{
+	uint8_t key[32] = { 0 };
+
+	if (text[0] != '\0')
+		(void)nostr_public_parse(text, key);
+	msg_put_u8(body, text[0] != '\0');
+	msg_put_raw(body, key, sizeof(key));
+}
+
 int
 nostr_send_signer(struct supervisor *sup, struct child *c,
     const struct config *conf, struct mbuf *body)
 {
 	int fd = c->state == CHILD_READY ? -1 : key_fd(sup), r;
-	uint8_t group[32];
 
 	mbuf_reset(body);
 	msg_put_u8(body, 2);
 	msg_put_u32(body, (uint32_t)conf->nostr.kind_share);
 	msg_put_u32(body, (uint32_t)conf->nostr.kind_batch);
-	msg_put_u8(body, conf->nostr.group[0] != '\0');
-	memset(group, 0, sizeof(group));
-	if (conf->nostr.group[0] != '\0')
-		(void)nostr_public_parse(conf->nostr.group, group);
-	msg_put_raw(body, group, sizeof(group));
+	put_key(body, conf->nostr.group);
+	put_key(body, conf->nostr.alerts);
 	r = ipc_send(c->ipc, MSG_CONF_SIGNER, 0, fd, body);
 	if (fd != -1)
 		close(fd);
@@ -239,6 +247,14 @@ fill(struct supervisor *sup, const struct config *conf, struct nostr_conf *n)
 	n->pause_ms = (uint32_t)c->pause;
 	n->blocked_ms = (uint32_t)c->refused;
 	n->outbox_bytes = c->outbox;
+	n->pow = (uint8_t)c->pow;
+	n->alerts = c->alerts[0] != '\0' &&
+	    nostr_public_parse(c->alerts, n->alerts_to) == 0;
+	n->alerts_pause_ms = (uint32_t)c->alerts_pause;
+	if (conf->site[0] != '\0')
+		snprintf(n->site, sizeof(n->site), "%.64s", conf->site);
+	else
+		gethostname(n->site, sizeof(n->site) - 1);
 }
 
 /* The certificates, copied: the file may be replaced while we read it. */

@@ -14,11 +14,15 @@
 #include "common/log.h"
 #include "nostrd/nostrd.h"
 
-#define PAGE     500
-#define SESSIONS 4096 /* known ones; a power of two */
-#define KNOWN_MS 2000 /* then asked again: broadcast may have changed */
-#define MARK_MS  10000
-#define QUERY_MS 10000
+#define PAGE         500
+#define SESSIONS     4096 /* known ones; a power of two */
+#define KNOWN_MS     2000 /* then asked again: broadcast may have changed */
+#define MARK_MS      10000
+#define QUERY_MS     10000
+/* Of alerts: at most, every so many seconds, and so often after one. */
+#define ALERTS_ASKED 256
+#define ALERTS_S     60
+#define ALERTS_SOON  5
 
 struct known {
 	uint8_t id[16];
@@ -43,6 +47,9 @@ struct input {
 	bool placed;               /* pos means something */
 	bool failing;              /* the outbox takes nothing */
 	uint32_t last_id, page_id; /* page_id 0: no page is being read */
+	uint32_t alerts_id;        /* the same for the list of alerts */
+	unsigned alerts_due;       /* it is asked for in this many seconds */
+	unsigned alerts_again;     /* and so often each second then */
 	uint64_t page_ms;
 	struct row *rows;
 	unsigned nrows, nseen, nasked;
@@ -265,6 +272,66 @@ on_page_end(struct input *in, const struct query_end *e)
 		page_done(in);
 }
 
+/* --- alerts --- */
+
+/*
+ * They are read from the store, where they are when they are committed; what
+ * captured says of one only tells us to look, and now and then we look
+ * anyway.
+ */
+static void
+ask_alerts(struct input *in)
+{
+	struct query q = { .kind = Q_ALERTS, .limit = ALERTS_ASKED };
+
+	if (!in->nostrd->conf.alerts || !in->placed || in->query == NULL)
+		return;
+	in->alerts_due = ALERTS_S;
+	if (ask(in, &q, &in->alerts_id) == -1)
+		in->alerts_id = 0;
+}
+
+static void
+on_alert_row(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct input *in = arg;
+	struct alert_rec rec;
+
+	alert_get(&m->cur, &rec);
+	if (msg_end(&m->cur) == -1)
+		ipc_bad(ipc, m, "malformed");
+	else if (m->id == in->alerts_id)
+		alerts_row(in->nostrd->alerts, &rec);
+}
+
+static void
+on_alerts_end(struct input *in, const struct query_end *e)
+{
+	in->alerts_id = 0;
+	if (e->status == 0 && e->complete)
+		alerts_listed(in->nostrd->alerts);
+}
+
+static void
+alerts_second(struct input *in)
+{
+	if (in->alerts_again > 0)
+		in->alerts_again--;
+	else if (in->alerts_due > 0 && --in->alerts_due > 0)
+		return;
+	ask_alerts(in);
+}
+
+static void
+on_feed_alert(struct ipc *ipc, struct msg_in *m, void *arg)
+{
+	struct input *in = arg;
+
+	in->alerts_again = ALERTS_SOON;
+}
+
+/* --- the end of an answer --- */
+
 static void
 on_end(struct ipc *ipc, struct msg_in *m, void *arg)
 {
@@ -276,7 +343,9 @@ on_end(struct ipc *ipc, struct msg_in *m, void *arg)
 		ipc_bad(ipc, m, "malformed");
 		return;
 	}
-	if (m->id == in->page_id)
+	if (m->id == in->alerts_id && m->id != 0)
+		on_alerts_end(in, &e);
+	else if (m->id == in->page_id)
 		on_page_end(in, &e);
 	else if (in->nasked > 0 && --in->nasked == 0 && in->page_id != 0)
 		page_done(in);
@@ -313,6 +382,7 @@ on_again(evutil_socket_t fd, short what, void *arg)
 	/* An answer that does not come is not waited for. */
 	if (in->page_id != 0 && nostrd_now() - in->page_ms > QUERY_MS)
 		in->page_id = 0;
+	alerts_second(in);
 	read_on(in);
 }
 
@@ -343,6 +413,8 @@ on_hello(struct ipc *ipc, struct msg_in *m, void *arg)
 	memcpy(in->store, store, 16);
 	in->placed = true;
 	in->committed = committed;
+	alerts_store(in->nostrd->alerts, store);
+	ask_alerts(in);
 	read_on(in);
 }
 
@@ -358,8 +430,12 @@ on_batch(struct ipc *ipc, struct msg_in *m, void *arg)
 		return;
 	}
 	if (memcmp(h.store_id, in->store, 16) == 0 &&
-	    h.committed > in->committed)
+	    h.committed > in->committed) {
 		in->committed = h.committed;
+		/* The one that we were told of may be in the store now. */
+		if (in->alerts_again > 0 && in->alerts_id == 0)
+			ask_alerts(in);
+	}
 	read_on(in);
 }
 
@@ -373,12 +449,14 @@ static const struct ipc_handler capture_handlers[] = {
 	{ MSG_FEED_HELLO, on_hello },
 	{ MSG_FEED_BATCH, on_batch },
 	{ MSG_FEED_RESET, on_reset },
+	{ MSG_FEED_ALERT, on_feed_alert },
 	{ MSG_NONE, NULL },
 };
 
 static const struct ipc_handler query_handlers[] = {
 	{ MSG_ROW_MESSAGE, on_message },
 	{ MSG_ROW_SESSION, on_session },
+	{ MSG_ROW_ALERT, on_alert_row },
 	{ MSG_QUERY_END, on_end },
 	{ MSG_NONE, NULL },
 };
@@ -392,7 +470,7 @@ on_gone(struct ipc *ipc, int err, void *arg)
 		in->capture = NULL;
 	if (in->query == ipc) {
 		in->query = NULL;
-		in->page_id = 0;
+		in->page_id = in->alerts_id = 0;
 		in->nasked = 0;
 	}
 	ipc_free(ipc);
@@ -403,28 +481,43 @@ static const struct ipc_ops capture_ops = { .handlers = capture_handlers,
 static const struct ipc_ops query_ops = { .handlers = query_handlers,
 	.on_end = on_gone };
 
+static void
+subscribe(struct input *in)
+{
+	if (in->capture == NULL)
+		return;
+	mbuf_reset(&in->body);
+	msg_put_u32(&in->body,
+	    FEED_MARKS | (in->nostrd->conf.alerts ? FEED_ALERTS : 0));
+	if (ipc_send(in->capture, MSG_FEED_SUBSCRIBE, 0, -1, &in->body) == -1)
+		log_warn("FEED_SUBSCRIBE");
+}
+
 void
 input_capture(struct input *in, int fd)
 {
 	ipc_free(in->capture);
 	in->capture = ipc_new(in->nostrd->base, fd, ROLE_NOSTR, ROLE_CAPTURE,
 	    &capture_ops, in);
-	if (in->capture == NULL)
-		return;
-	mbuf_reset(&in->body);
-	msg_put_u32(&in->body, FEED_MARKS);
-	if (ipc_send(in->capture, MSG_FEED_SUBSCRIBE, 0, -1, &in->body) == -1)
-		log_warn("FEED_SUBSCRIBE");
+	subscribe(in);
+}
+
+void
+input_configure(struct input *in)
+{
+	subscribe(in);
+	ask_alerts(in);
 }
 
 void
 input_query(struct input *in, int fd)
 {
 	ipc_free(in->query);
-	in->page_id = 0;
+	in->page_id = in->alerts_id = 0;
 	in->nasked = 0;
 	in->query = ipc_new(in->nostrd->base, fd, ROLE_NOSTR, ROLE_QUERY_PAGE,
 	    &query_ops, in);
+	ask_alerts(in);
 	read_on(in);
 }
 

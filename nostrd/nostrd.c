@@ -104,6 +104,7 @@ on_second(evutil_socket_t fd, short what, void *arg)
 	struct nostrd *n = arg;
 
 	outbox_trim(n->outbox);
+	alerts_tick(n->alerts, nostrd_now());
 	if (nostrd_now() / 1000 % SYNC_S == 0)
 		outbox_sync(n->outbox);
 	if (n->lost != n->lost_said) {
@@ -311,6 +312,7 @@ apply(struct nostrd *n)
 	outbox_bound(n->outbox, n->conf.outbox_bytes);
 	for (unsigned i = 0; i < n->nrelays; i++)
 		relay_configure(n->relays[i]);
+	input_configure(n->input);
 }
 
 static void
@@ -340,10 +342,11 @@ make_parts(struct nostrd *n, struct proc *proc)
 	n->signer = signer_link_new();
 	n->agents = agents_new(n);
 	n->answers = answers_new(n);
+	n->alerts = alerts_new(n);
 	n->input = input_new(n);
 	n->second = event_new(n->base, -1, EV_PERSIST, on_second, n);
 	if (n->signer == NULL || n->agents == NULL || n->answers == NULL ||
-	    n->input == NULL || n->second == NULL)
+	    n->alerts == NULL || n->input == NULL || n->second == NULL)
 		fatalx("out of memory");
 }
 
@@ -387,6 +390,7 @@ serve(struct proc *proc, void *arg)
 	    err, sizeof(err));
 	if (n->outbox == NULL)
 		fatalx("the outbox: %s", err);
+	alerts_open(n->alerts);
 	n->serving = true;
 	apply(n);
 	event_add(n->second, &second);
@@ -432,6 +436,7 @@ shut_down(struct proc *proc, void *arg)
 	outbox_close(n->outbox);
 	answers_free(n->answers);
 	agents_free(n->agents);
+	alerts_free(n->alerts);
 	signer_link_free(n->signer);
 	ipc_free(n->resolver);
 	n->resolver = NULL;

@@ -10,6 +10,7 @@
  *	lane.c		what one relay is to get in one format
  *	sign.c		asks the signer
  *	signer.c	the signer, a role of its own
+ *	alerts.c	alerts, told to the operator
  *	agents.c	telemetry, checked and kept
  *	answer.c	what control and apid ask
  */
@@ -24,6 +25,7 @@
 #include "common/proc.h"
 #include "common/record.h"
 #include "common/record_agent.h"
+#include "common/record_alert.h"
 #include "nostrd/outbox.h"
 #include "nostrd/sign.h"
 
@@ -97,6 +99,8 @@ struct input *input_new(struct nostrd *);
 void input_free(struct input *);
 void input_capture(struct input *, int fd);
 void input_query(struct input *, int fd);
+/* The configuration is another. */
+void input_configure(struct input *);
 
 /* --- agents.c --- */
 struct agents;
@@ -110,6 +114,29 @@ bool agents_event(struct agents *, const struct jtree *, uint32_t node);
 void agents_each(struct agents *, const char *id, uint32_t history,
     void (*fn)(void *, const struct agent_rec *), void *arg);
 uint64_t agents_refused(const struct agents *);
+
+/* --- alerts.c --- */
+/* Cookies of alerts at a publisher; those of lanes are below. */
+#define ALERT_COOKIE (UINT64_C(1) << 63)
+
+struct alerts;
+struct alerts *alerts_new(struct nostrd *);
+void alerts_free(struct alerts *);
+/* What was on disk; when the outbox's directory is there. */
+void alerts_open(struct alerts *);
+/* Which store the alerts that follow are of. */
+void alerts_store(struct alerts *, const uint8_t id[16]);
+/* One of the store: told when it was not. */
+void alerts_row(struct alerts *, const struct alert_rec *);
+/* All that the store has were given. */
+void alerts_listed(struct alerts *);
+/* Makes a message of what is to be told, if it is time. */
+void alerts_tick(struct alerts *, uint64_t now);
+/* Gives a relay what it has not had; whether something waits for it. */
+void alerts_turn(struct alerts *, struct relay *, uint64_t now);
+bool alerts_wait(const struct alerts *, struct relay *);
+void alerts_done(struct alerts *, struct relay *, uint64_t cookie,
+    enum pub_outcome);
 
 /* --- answer.c --- */
 struct answers;
@@ -139,6 +166,7 @@ struct nostrd {
 	struct input *input;
 	struct agents *agents;
 	struct answers *answers;
+	struct alerts *alerts;
 	struct ipc *resolver;
 	struct event *second;
 	uint64_t lost; /* shares that some relay did not get */

@@ -11,7 +11,8 @@
 #include "nostrd/nostrd.h"
 #include "nostrd/tie.h"
 
-#define FIRST_S 60 /* telemetry of before the start */
+#define AGAIN_MS 200
+#define FIRST_S  60 /* telemetry of before the start */
 
 struct relay {
 	struct nostrd *nostrd;
@@ -90,16 +91,19 @@ on_done(void *arg, uint64_t cookie, enum pub_outcome what)
 	struct relay *r = arg;
 	struct lane *l = cookie & 1 ? r->batch : r->single;
 
-	if (l != NULL)
+	if (cookie >= ALERT_COOKIE)
+		alerts_done(r->nostrd->alerts, r, cookie, what);
+	else if (l != NULL)
 		lane_done(l, cookie, what);
 }
 
-/* Single events are few, or one should have batches. */
+/* Alerts and single events are few, or one should have batches. */
 static void
 on_turn(void *arg, uint64_t now)
 {
 	struct relay *r = arg;
 
+	alerts_turn(r->nostrd->alerts, r, now);
 	if (r->single != NULL)
 		lane_turn(r->single, now);
 	if (r->batch != NULL)
@@ -113,7 +117,11 @@ on_wake(void *arg, uint64_t now)
 	uint64_t a = r->batch != NULL ? lane_wake(r->batch, now) : PUB_NEVER;
 	uint64_t b = r->single != NULL ? lane_wake(r->single, now) : PUB_NEVER;
 
-	return a < b ? a : b;
+	uint64_t least = a < b ? a : b;
+
+	if (least > AGAIN_MS && alerts_wait(r->nostrd->alerts, r))
+		least = AGAIN_MS;
+	return least;
 }
 
 static uint32_t

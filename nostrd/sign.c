@@ -18,8 +18,9 @@ struct signer_link {
 	struct ipc *ipc;
 	bool known;
 	uint8_t key[32];
-	bool encrypt;
-	uint8_t group[32]; /* NIP-44's conversation key */
+	/* NIP-44's conversation keys. */
+	bool encrypt, alerts;
+	uint8_t group[32], operator[32];
 	uint32_t last_id;
 	struct {
 		uint32_t id; /* 0: free */
@@ -88,6 +89,12 @@ signer_link_key(const struct signer_link *l)
 	return l->known ? l->key : NULL;
 }
 
+const uint8_t *
+signer_link_alerts(const struct signer_link *l)
+{
+	return l->known && l->alerts ? l->operator: NULL;
+}
+
 /*
  * The nonce follows from the text, by a hash that only the group can compute:
  * the same content is the same event again.
@@ -122,6 +129,8 @@ on_hello(struct ipc *ipc, struct msg_in *m, void *arg)
 	msg_get_raw(&m->cur, l->key, 32);
 	l->encrypt = msg_get_bool(&m->cur);
 	msg_get_raw(&m->cur, l->group, 32);
+	l->alerts = msg_get_bool(&m->cur);
+	msg_get_raw(&m->cur, l->operator, 32);
 	l->known = msg_end(&m->cur) == 0;
 }
 

@@ -34,6 +34,9 @@ const uint8_t *signer_link_key(const struct signer_link *);
 int sign_ask(struct signer_link *, struct draft *, sign_done, void *arg);
 void sign_forget(struct signer_link *, const struct draft *);
 
+/* NIP-44's conversation key with whom alerts are told; NULL: nobody. */
+const uint8_t *signer_link_alerts(const struct signer_link *);
+
 /* To the group, if there is one: the content is replaced.  0 or -1. */
 int draft_encrypt(const struct signer_link *, struct draft *);
 void draft_begin(struct draft *, uint32_t kind, int64_t created_at);

@@ -14,9 +14,15 @@
 #include "common/log.h"
 #include "common/nostr_key.h"
 #include "common/nostr_nip44.h"
+#include "common/nostr_wrap.h"
 #include "nostrd/sign.h"
 
 #define KINDS 8
+
+struct reader {
+	bool is;
+	uint8_t key[32];
+};
 
 struct signer {
 	struct proc *proc;
@@ -26,8 +32,8 @@ struct signer {
 	uint32_t kind[KINDS], next_kind[KINDS];
 	unsigned nkinds, next_nkinds;
 	bool have_next;
-	bool encrypt;
-	uint8_t group[32]; /* whom nostrd encrypts to */
+	struct reader group, alerts; /* whom nostrd encrypts to */
+	struct reader next_group, next_alerts;
 	struct nostr_event event;
 	char *strings; /* of its tags */
 };
@@ -38,7 +44,8 @@ may_sign(const struct signer *s, uint32_t kind)
 	for (unsigned i = 0; i < s->nkinds; i++)
 		if (s->kind[i] == kind)
 			return true;
-	return kind == NOSTR_KIND_AUTH;
+	return kind == NOSTR_KIND_AUTH ||
+	    (kind == NOSTR_KIND_SEAL && s->alerts.is);
 }
 
 /* The body of SIGN; strings point into it. */
@@ -121,6 +128,43 @@ on_end(struct ipc *ipc, int err, void *arg)
 
 static const struct ipc_ops ops = { .handlers = handlers, .on_end = on_end };
 
+/* What is encrypted with these can be read with them, and nothing signed. */
+static void
+put_conversation(const struct signer *s, const struct reader *r,
+    struct mbuf *body)
+{
+	uint8_t shared[32], conversation[32] = { 0 };
+
+	/* It was asked for in conf_prepare(), and never goes out as zeroes. */
+	if (r->is &&
+	    (nostr_key_shared(s->key, r->key, shared) == -1 ||
+		nip44_conversation(shared, conversation) == -1))
+		fatalx("a key to encrypt to is none");
+	msg_put_u8(body, r->is);
+	msg_put_raw(body, conversation, sizeof(conversation));
+	explicit_bzero(shared, sizeof(shared));
+	explicit_bzero(conversation, sizeof(conversation));
+}
+
+/* Our public key, and the conversation keys. */
+static void
+say_hello(struct signer *s)
+{
+	struct mbuf body;
+
+	if (s->nostrd == NULL)
+		return;
+	mbuf_init(&body);
+	msg_put_raw(&body, nostr_key_public(s->key), 32);
+	put_conversation(s, &s->group, &body);
+	put_conversation(s, &s->alerts, &body);
+	if (ipc_send(s->nostrd, MSG_SIGNER_HELLO, 0, -1, &body) == -1)
+		log_warn("SIGNER_HELLO");
+	if (body.data != NULL)
+		explicit_bzero(body.data, body.len);
+	mbuf_free(&body);
+}
+
 /* --- configuration --- */
 
 static void
@@ -133,6 +177,13 @@ take_key(struct signer *s, int fd)
 		s->key = nostr_key_new(secret);
 	explicit_bzero(secret, sizeof(secret));
 	close(fd);
+}
+
+static void
+get_reader(struct mcur *c, struct reader *r)
+{
+	r->is = msg_get_bool(c);
+	msg_get_raw(c, r->key, sizeof(r->key));
 }
 
 static void
@@ -149,8 +200,8 @@ on_conf(struct ipc *ipc, struct msg_in *m, void *arg)
 	s->next_nkinds = n;
 	for (unsigned i = 0; i < n; i++)
 		s->next_kind[i] = msg_get_u32(&m->cur);
-	s->encrypt = msg_get_bool(&m->cur);
-	msg_get_raw(&m->cur, s->group, 32);
+	get_reader(&m->cur, &s->next_group);
+	get_reader(&m->cur, &s->next_alerts);
 	if (msg_end(&m->cur) == -1) {
 		ipc_bad(ipc, m, "malformed");
 		return;
@@ -168,14 +219,30 @@ conf_begin(void *arg)
 	s->have_next = false;
 }
 
+/* Half of all numbers are nobody's public key. */
+static bool
+is_point(const struct signer *s, const struct reader *r)
+{
+	uint8_t shared[32];
+	bool ok = !r->is || nostr_key_shared(s->key, r->key, shared) == 0;
+
+	explicit_bzero(shared, sizeof(shared));
+	return ok;
+}
+
 static int
 conf_prepare(void *arg, char *why, size_t size)
 {
 	struct signer *s = arg;
 
-	if (s->have_next && s->key != NULL)
+	if (!s->have_next || s->key == NULL)
+		snprintf(why, size, "no valid key was handed over");
+	else if (!is_point(s, &s->next_group))
+		snprintf(why, size, "encrypt to: there is no such key");
+	else if (!is_point(s, &s->next_alerts))
+		snprintf(why, size, "alerts to: there is no such key");
+	else
 		return 0;
-	snprintf(why, size, "no valid key was handed over");
 	return -1;
 }
 
@@ -186,6 +253,9 @@ conf_commit(void *arg)
 
 	memcpy(s->kind, s->next_kind, sizeof(s->kind));
 	s->nkinds = s->next_nkinds;
+	s->group = s->next_group;
+	s->alerts = s->next_alerts;
+	say_hello(s);
 }
 
 /* --- the role --- */
@@ -207,26 +277,11 @@ sandbox(struct sandbox *box, void *arg)
 static void
 attach(struct signer *s, struct event_base *base, int fd)
 {
-	uint8_t shared[32], conversation[32] = { 0 };
-	struct mbuf body;
-
 	ipc_free(s->nostrd);
 	s->nostrd = ipc_new(base, fd, ROLE_SIGNER, ROLE_NOSTR, &ops, s);
 	if (s->nostrd == NULL)
 		fatal("channel to nostrd");
-	mbuf_init(&body);
-	msg_put_raw(&body, nostr_key_public(s->key), 32);
-	/* What is encrypted with it can be read with it, and nothing signed. */
-	if (s->encrypt &&
-	    (nostr_key_shared(s->key, s->group, shared) == -1 ||
-		nip44_conversation(shared, conversation) == -1))
-		fatalx("the group's key is none");
-	msg_put_u8(&body, s->encrypt);
-	msg_put_raw(&body, conversation, 32);
-	explicit_bzero(shared, sizeof(shared));
-	if (ipc_send(s->nostrd, MSG_SIGNER_HELLO, 0, -1, &body) == -1)
-		log_warn("SIGNER_HELLO");
-	mbuf_free(&body);
+	say_hello(s);
 }
 
 static void

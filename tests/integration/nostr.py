@@ -4,11 +4,14 @@ Keys and signatures are BIP-340 as its text describes it, slowly, in Python:
 it shares nothing with the programs that it judges.
 """
 import asyncio
+import base64
 import contextlib
 import hashlib
+import hmac
 import json
 import os
 import ssl
+import struct
 import threading
 import time
 
@@ -118,6 +121,81 @@ def is_good(e):
 def tag(e, name):
     """The values of its tags of that name."""
     return [t[1] for t in e["tags"] if t[0] == name and len(t) > 1]
+
+
+# --- NIP-44, NIP-17 ---
+
+def _lift(x):
+    """The point of that x whose y is even."""
+    y = pow((pow(x, 3, P) + 7) % P, (P + 1) // 4, P)
+    return x, y if y % 2 == 0 else P - y
+
+
+def _hmac(key, data):
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def conversation(key, public):
+    """NIP-44's conversation key of a Key and a public one."""
+    x = _times(_lift(int.from_bytes(public, "big")), key.d)[0]
+    return _hmac(b"nip44-v2", _bytes(x))
+
+
+def _quarter(s, a, b, c, d):
+    for x, y, z, n in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8),
+                       (c, d, b, 7)):
+        s[x] = (s[x] + s[y]) & 0xFFFFFFFF
+        s[z] ^= s[x]
+        s[z] = (s[z] << n | s[z] >> (32 - n)) & 0xFFFFFFFF
+
+
+def chacha20(key, nonce, data):
+    """RFC 8439's cipher; the counter begins at 0."""
+    out = b""
+    for at in range(0, len(data), 64):
+        start = [*struct.unpack("<4I", b"expand 32-byte k"),
+                 *struct.unpack("<8I", key), at // 64,
+                 *struct.unpack("<3I", nonce)]
+        s = list(start)
+        for _ in range(10):
+            for i in range(4):
+                _quarter(s, i, 4 + i, 8 + i, 12 + i)
+            for i in range(4):
+                _quarter(s, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4,
+                         12 + (i + 3) % 4)
+        block = struct.pack("<16I", *((a + b) & 0xFFFFFFFF
+                                      for a, b in zip(s, start)))
+        out += bytes(a ^ b for a, b in zip(data[at:at + 64], block))
+    return out
+
+
+def decrypt(shared, payload):
+    """The text of a NIP-44 payload, by its conversation key."""
+    raw = base64.b64decode(payload, validate=True)
+    assert raw[0] == 2
+    nonce, data, mac = raw[1:33], raw[33:-32], raw[-32:]
+    keys = last = b""
+    for i in (1, 2, 3):
+        last = _hmac(shared, last + nonce + bytes([i]))
+        keys += last
+    assert _hmac(keys[44:76], nonce + data) == mac
+    text = chacha20(keys[:32], keys[32:44], data)
+    return text[2:2 + int.from_bytes(text[:2], "big")].decode()
+
+
+def message(key, e):
+    """(author, text) of a private message (NIP-17) to this key."""
+    assert e["kind"] == 1059 and is_good(e)
+    assert tag(e, "p") == [key.public.hex()]
+    seal = json.loads(decrypt(
+        conversation(key, bytes.fromhex(e["pubkey"])), e["content"]))
+    assert seal["kind"] == 13 and seal["tags"] == [] and is_good(seal)
+    rumour = json.loads(decrypt(
+        conversation(key, bytes.fromhex(seal["pubkey"])), seal["content"]))
+    assert rumour["kind"] == 14 and "sig" not in rumour
+    assert rumour["pubkey"] == seal["pubkey"] != e["pubkey"]
+    assert rumour["id"] == event_id(rumour).hex()
+    return rumour["pubkey"], rumour["content"]
 
 
 # --- shares in events ---

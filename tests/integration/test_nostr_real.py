@@ -89,6 +89,39 @@ def test_judges(scope, judges, real, spawn, closing, form, number):
     assert said == {"tools": len(events), "rust": len(events), "bad": []}
 
 
+def test_nip44(judges):
+    """Encryption as nostr-tools has it, both ways, in every length."""
+    done = subprocess.run(
+        ["node", judges / "nip44.mjs", WHERE / "nip44", "150"], check=True,
+        stdout=subprocess.PIPE, text=True, timeout=5 * hs.DEADLINE)
+    assert json.loads(done.stdout) == {
+        "encrypted": 150, "decrypted": 150, "refused": 150, "bad": []}
+
+
+def test_alert(scope, judges, real, spawn, closing):
+    """An alert comes by a real relay, and nostr-tools opens it."""
+    boss = nostr.Key()
+    ear = spawn("node", judges / "listen.mjs", real.url,
+                json.dumps({"#p": [boss.public.hex()]}))
+    ear.expect("^ready$")
+    sc = scope(test_nostr.settings(real.url, **{
+        "alerts to": f'"{boss.public.hex()}"'}) +
+        'watch { user "alice" }\n')
+    closing(test_nostr.Miner(sc, "mallory.1"))
+    wrap = hs.wait_for(lambda: [x for x in list(ear.lines)
+                                if x.startswith("{")], "a message")[0]
+    done = subprocess.run(
+        ["node", judges / "message.mjs", boss.secret.hex()], input=wrap,
+        stdout=subprocess.PIPE, check=True, text=True,
+        timeout=5 * hs.DEADLINE)
+    said = json.loads(done.stdout)
+    assert said["good"] and said["kind"] == 14
+    assert "\ncritical: unknown_user, pool " in said["text"]
+    assert ", worker mallory: " in said["text"]
+    assert judge(judges, [json.loads(wrap)]) == {
+        "tools": 1, "rust": 1, "bad": []}
+
+
 def test_circle(scope, judges, real, spawn, agent, takes_all, closing):
     """Miners, HashScope, a real relay, three agents, another pool."""
     pool, keys = takes_all(), [nostr.Key() for _ in range(3)]

@@ -295,6 +295,39 @@ test_nip44_vector(void **state)
 	mbuf_free(&m);
 }
 
+/* The same bytes in another base64 are another payload. */
+static void
+test_nip44_base64(void **state)
+{
+	uint8_t key[32] = { 1 }, nonce[32] = { 2 };
+	struct mbuf m, back;
+	char *s;
+
+	mbuf_init(&m);
+	mbuf_init(&back);
+	/* 1 + 32 + 34 + 32 bytes need no padding, 2 + 64 one, 2 + 96 two. */
+	for (size_t len = 1; len <= 96; len += 32) {
+		static const char text[96] = "a";
+
+		mbuf_reset(&m);
+		assert_int_equal(nip44_encrypt(key, nonce, text, len, &m), 0);
+		assert_int_equal(nip44_decrypt(key, (char *)m.data, m.len,
+				     &back),
+		    0);
+		s = (char *)m.data + m.len - 1;
+		if (*s != '=')
+			continue;
+		while (*s == '=')
+			s--;
+		*s = *s == '/' || *s == '9' ? '8' : (char)(*s + 1);
+		assert_int_equal(nip44_decrypt(key, (char *)m.data, m.len,
+				     &back),
+		    -1);
+	}
+	mbuf_free(&m);
+	mbuf_free(&back);
+}
+
 static void
 test_nip44_padding(void **state)
 {
@@ -358,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_sign),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_nip44_vector),
+		cmocka_unit_test(test_nip44_base64),
 		cmocka_unit_test(test_nip44_padding),
 		cmocka_unit_test(test_nip44_round),
 	};
