@@ -144,7 +144,7 @@ struct conf_block {
 	const char *extra[16]; /* first words which the parser handles itself */
 };
 
-#define CONF_MAX_KEYS   24 /* in one block */
+#define CONF_MAX_KEYS   32 /* in one block */
 #define CONF_MAX_BLOCKS 11 /* the top level among them */
 
 /* The blocks in the canonical order, the top level first; NULL past the end. */

@@ -390,6 +390,7 @@ static const struct conf_key replay_keys[] = {
 };
 
 _Static_assert(N(timers_keys) <= CONF_MAX_KEYS, "CONF_MAX_KEYS");
+_Static_assert(N(nostr_keys) <= CONF_MAX_KEYS, "CONF_MAX_KEYS");
 
 static const struct conf_block blocks[CONF_MAX_BLOCKS] = {
 	{ "", top_keys, N(top_keys),
