@@ -178,6 +178,18 @@ send_act(struct work *w)
 		reply_error(r, 503, "%s", why);
 }
 
+bool
+act_is_audited(const struct route *t)
+{
+	const struct act_info *info = NULL;
+
+	if (t->handler == act_replay)
+		info = act_info(ACT_REPLAY);
+	else if (t->handler == act_session || t->handler == act_plain)
+		info = act_info(t->arg >> 1);
+	return info != NULL && info->audited;
+}
+
 /* --- sessions --- */
 
 /* A count in the body; 0: it was answered. */

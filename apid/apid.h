@@ -5,6 +5,7 @@
  *	door.c		listeners and connections nobody has claimed yet
  *	head.c		the head of a request, checked at the door
  *	guard.c		who may ask: Host, Origin, credentials, addresses
+ *	refuse.c	what is counted and told of those who may not
  *	http.c		libmicrohttpd: connections, requests in and out
  *	reply.c		answers
  *	query.c		query strings by their schema
@@ -71,6 +72,19 @@ struct api_counters {
 	uint64_t ws_opened, ws_frames, ws_bytes, ws_dropped, ws_cut;
 };
 
+/* Why a request is refused before anything is done about it. */
+enum refusal {
+	REFUSED_HOST,
+	REFUSED_ORIGIN,
+	REFUSED_FORM, /* what a page of another site can send */
+	REFUSED_ROLE,
+	REFUSALS
+};
+struct refused {
+	uint64_t count;
+	int64_t told; /* ms: when the log was told */
+};
+
 struct apid {
 	struct proc *proc;
 	struct event_base *base;
@@ -88,6 +102,9 @@ struct apid {
 	struct guard *guard;
 	struct pack pack;
 	struct api_counters n;
+	struct refused refused[REFUSALS];
+	unsigned passing; /* refused acts in this second */
+	int64_t passing_since;
 	bool stopping;
 };
 
@@ -141,6 +158,15 @@ struct identify {
 bool guard_identify(struct apid *, struct identify *);
 void guard_cancel(struct identify *);
 void guard_flush(struct guard *);
+
+/* --- refuse.c --- */
+const char *refusal_name(enum refusal);
+/* what: the bytes that were wrong. */
+void refuse_count(struct apid *, enum refusal, const char *peer,
+    struct span what);
+/* Counts what its asker's role does not allow; whether auth is to write that
+ * down. */
+bool refuse_pass_on(struct apid *, bool is_act);
 
 /* --- ask.c --- */
 struct ask_ops {

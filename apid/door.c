@@ -274,12 +274,15 @@ ask_for_ws(struct visitor *v, const struct head *h)
 	struct apid *a = v->door->api;
 	char peer[64];
 
+	address_text(&v->addr, peer, sizeof(peer));
 	if (!guard_host(a, h->host)) {
+		refuse_count(a, REFUSED_HOST, peer, h->host);
 		turn_away(v, 403, "this name is not ours (console host)");
 		return;
 	}
 	/* A page of another site could read along, cookies or not. */
 	if (guard_origin(a, h->origin, h->host) == ORIGIN_FOREIGN) {
+		refuse_count(a, REFUSED_ORIGIN, peer, h->origin);
 		turn_away(v, 403, "this origin is not allowed (console cors)");
 		return;
 	}
@@ -293,7 +296,6 @@ ask_for_ws(struct visitor *v, const struct head *h)
 		turn_away(v, 503, "out of memory");
 		return;
 	}
-	address_text(&v->addr, peer, sizeof(peer));
 	guard_who(a, h, peer, &v->identify.who);
 	v->identify.fn = on_identity;
 	v->identify.arg = v;

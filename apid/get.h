@@ -4,7 +4,10 @@
 #ifndef APID_GET_H
 #define APID_GET_H
 
+#include <stdbool.h>
+
 struct request;
+struct route;
 struct query;
 
 /* --- get_store.c --- */
@@ -39,6 +42,8 @@ void get_relays(struct request *);
 /* --- act.c --- */
 /* route's arg: the act, and what goes with it. */
 #define ACT_ARG(kind, on) ((unsigned)(kind) << 1 | (on))
+/* Whether what a route does has its line in the audit log. */
+bool act_is_audited(const struct route *);
 void act_session(struct request *);
 void act_setting(struct request *); /* reads what one set */
 void act_replay(struct request *);

@@ -297,7 +297,7 @@ on_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
 static unsigned
 check_head(struct request *r, struct look *l)
 {
-	const struct apid *a = r->api;
+	struct apid *a = r->api;
 	struct head *h = &l->h;
 	bool get = strcmp(r->method, "GET") == 0 ||
 	    strcmp(r->method, "HEAD") == 0;
@@ -311,18 +311,21 @@ check_head(struct request *r, struct look *l)
 		return span_is(h->upgrade, "websocket") ? 426 : 400;
 	}
 	if (!guard_host(a, h->host)) {
+		refuse_count(a, REFUSED_HOST, r->hc->peer, h->host);
 		l->bad = "this name is not ours (console { host … })";
 		return 403;
 	}
 	r->origin = guard_origin(a, h->origin, h->host);
 	(void)span_copy(h->origin, r->origin_text, sizeof(r->origin_text));
 	if (r->origin == ORIGIN_FOREIGN) {
+		refuse_count(a, REFUSED_ORIGIN, r->hc->peer, h->origin);
 		l->bad = "this origin is not allowed (console { cors … })";
 		return 403;
 	}
 	if (!get && r->origin == ORIGIN_NONE &&
 	    (span_is(h->fetch_site, "cross-site") ||
 		span_is(h->fetch_site, "same-site"))) {
+		refuse_count(a, REFUSED_FORM, r->hc->peer, h->fetch_site);
 		l->bad = "a page of another site may not act here";
 		return 403;
 	}

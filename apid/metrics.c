@@ -304,6 +304,13 @@ put_own(FILE *f, const struct apid *a)
 		fprintf(f, "%s %llu\n", tab[i].name,
 		    (unsigned long long)tab[i].value);
 	}
+	head(f, "hashscope_api_forbidden_total", "counter",
+	    "Requests refused for whence they come or who asks.");
+	for (unsigned i = 0; i < REFUSALS; i++)
+		fprintf(f,
+		    "hashscope_api_forbidden_total{reason=\"%s\"} %llu\n",
+		    refusal_name((enum refusal)i),
+		    (unsigned long long)a->refused[i].count);
 	head(f, "hashscope_api_answers_total", "counter",
 	    "Answers by the class of their status.");
 	for (unsigned i = 2; i < 6; i++)

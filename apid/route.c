@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apid/get.h"
 #include "apid/page.h"
 #include "apid/request.h"
 
@@ -97,6 +98,23 @@ call(struct request *r)
 		r->route->handler(r);
 }
 
+/*
+ * What is an act is asked of auth all the same: it knows the role itself,
+ * refuses, and has it in the audit log.  What comes of it otherwise, such as
+ * a body that is wrong, is a refusal as well.
+ */
+static void
+refuse(struct request *r)
+{
+	if (refuse_pass_on(r->api, act_is_audited(r->route))) {
+		call(r);
+		if (r->answer == NULL)
+			return;
+	}
+	reply_error(r, 403, "this takes the role %s",
+	    act_role_name(r->route->role));
+}
+
 static void
 on_identity(void *arg, const struct act_identity *id)
 {
@@ -110,8 +128,7 @@ on_identity(void *arg, const struct act_identity *id)
 	else if (id->status != 200)
 		reply_error(r, 401, "log in first");
 	else if (id->role < r->route->role)
-		reply_error(r, 403, "this takes the role %s",
-		    act_role_name(r->route->role));
+		refuse(r);
 	else
 		call(r);
 }
@@ -148,6 +165,8 @@ route_request(struct request *r)
 		return;
 	}
 	if (r->form && strcmp(r->method, "POST") == 0) {
+		refuse_count(r->api, REFUSED_FORM, r->hc->peer,
+		    (struct span){ r->target, strlen(r->target) });
 		reply_error(r, 403, "forms are not taken: send JSON");
 		return;
 	}

@@ -27,7 +27,8 @@ audit_init(struct audit *a)
 {
 	memset(a, 0, sizeof(*a));
 	a->fd = -1;
-	a->allow = AUDIT_BURST;
+	for (unsigned i = 0; i < AUDIT_WHOSE; i++)
+		a->failed[i].allow = AUDIT_BURST;
 	STAILQ_INIT(&a->pending);
 }
 
@@ -313,22 +314,24 @@ audit_write_later(struct audit *a, const char *object, size_t len)
 }
 
 bool
-audit_may_note(struct audit *a, int64_t now, uint64_t *unnoted)
+audit_may_note(struct audit *a, enum audit_whose whose, int64_t now,
+    uint64_t *unnoted)
 {
-	int64_t grown = (now - a->allow_at) / AUDIT_EVERY_MS;
+	struct audit_bucket *b = &a->failed[whose];
+	int64_t grown = (now - b->allow_at) / AUDIT_EVERY_MS;
 
 	if (grown > 0) {
-		a->allow += grown < AUDIT_BURST ? (unsigned)grown : AUDIT_BURST;
-		if (a->allow > AUDIT_BURST)
-			a->allow = AUDIT_BURST;
-		a->allow_at = now;
+		b->allow += grown < AUDIT_BURST ? (unsigned)grown : AUDIT_BURST;
+		if (b->allow > AUDIT_BURST)
+			b->allow = AUDIT_BURST;
+		b->allow_at = now;
 	}
-	if (a->allow == 0) {
-		a->unnoted++;
+	if (b->allow == 0) {
+		b->unnoted++;
 		return false;
 	}
-	a->allow--;
-	*unnoted = a->unnoted;
-	a->unnoted = 0;
+	b->allow--;
+	*unnoted = b->unnoted;
+	b->unnoted = 0;
 	return true;
 }

@@ -23,6 +23,20 @@
 
 struct audit_line;
 
+/* Whose failures: nobody needs a credential for those of strangers, so these
+ * must not use up what is there for the others. */
+enum audit_whose {
+	AUDIT_STRANGER,
+	AUDIT_KNOWN,
+	AUDIT_WHOSE
+};
+
+struct audit_bucket {
+	unsigned allow;   /* failures that may be noted now */
+	int64_t allow_at; /* ms: when that last grew */
+	uint64_t unnoted; /* failures since the last that was */
+};
+
 struct audit {
 	int fd; /* -1: none */
 	int old[AUDIT_OLD];
@@ -32,10 +46,8 @@ struct audit {
 	bool torn;      /* a line was not written to its end */
 	STAILQ_HEAD(, audit_line) pending;
 	unsigned npending;
-	uint64_t lost;    /* lines for which there was no room to wait */
-	unsigned allow;   /* failures that may be noted now */
-	int64_t allow_at; /* ms: when that last grew */
-	uint64_t unnoted; /* failures since the last that was */
+	uint64_t lost; /* lines for which there was no room to wait */
+	struct audit_bucket failed[AUDIT_WHOSE];
 };
 
 void audit_init(struct audit *);
@@ -60,7 +72,8 @@ int audit_flush(struct audit *);
  * Whether one more failed login or refused act is noted, so that a stranger
  * cannot push out what was done by failing: *unnoted is how many were not.
  */
-bool audit_may_note(struct audit *, int64_t now_ms, uint64_t *unnoted);
+bool audit_may_note(struct audit *, enum audit_whose, int64_t now_ms,
+    uint64_t *unnoted);
 
 /* The newest count lines before number (0: the end), newest first, as an
  * array of at most max bytes. */

@@ -164,7 +164,9 @@ auth_note_refused(struct auth *auth, const struct auth_act *a, unsigned status,
 	struct json_out j;
 	uint64_t unnoted;
 
-	if (!audit_may_note(&auth->audit, auth_ms(), &unnoted))
+	if (!audit_may_note(&auth->audit,
+		status == 401 ? AUDIT_STRANGER : AUDIT_KNOWN, auth_ms(),
+		&unnoted))
 		return;
 	begin(&j, "refused");
 	put_who(&j, a);
@@ -182,7 +184,8 @@ auth_note_login(struct auth *auth, const char *user, const char *how,
 	struct json_out j;
 	uint64_t unnoted = 0;
 
-	if (!ok && !audit_may_note(&auth->audit, auth_ms(), &unnoted))
+	if (!ok &&
+	    !audit_may_note(&auth->audit, AUDIT_STRANGER, auth_ms(), &unnoted))
 		return;
 	begin(&j, "login");
 	json_kcstr(&j, "who", user);

@@ -368,13 +368,72 @@ def test_who_may_act(door):
     reply = operator.post(f"/api/sessions/{sid}/disconnect")
     assert reply.status_code == 200, reply.text
     assert rig.recv_end(pair[0])[0] == b""
-    # apid did not even ask for the viewer.
-    asked, done = d.acts("disconnect")
+    refused, asked, done = d.acts("disconnect")
+    assert (refused["event"], refused["who"], refused["role"],
+            refused["session_id"], refused["status"]) == (
+        "refused", "viewer", "viewer", sid, 403)
     assert (asked["event"], asked["who"], asked["by"], asked["session_id"]
             ) == ("asked", "operator", "cookie", sid)
     assert (done["event"], done["of"], done["status"]) == (
         "done", asked["n"], 200)
     assert re.match(r"127\.0\.0\.1:\d+$", asked["peer"])
+
+
+def test_refused_acts_are_bounded(door):
+    """A viewer who tries a thousand times leaves twenty lines and a count;
+    strangers' failures use up none of them, nor does looking."""
+    d = door()
+    d.add("v", "viewer")
+    d.add("a", "admin")
+    viewer, admin = d.login("v"), d.login("a")
+    with requests.Session() as s:
+        for _ in range(60):
+            s.post(d.url + "/api/login", json={"user": "no", "password": "x"},
+                   timeout=hs.DEADLINE)
+    assert viewer.get("/api/users").status_code == 403
+    assert not [x for x in d.audit("last", 1000) if x["event"] == "refused"]
+    for path, body in (
+            ("/api/users", {"name": "x", "role": "admin", "password": "y"}),
+            ("/api/messages/1/replay", {}), ("/api/replay/stop", {}),
+            ("/api/sessions/none/repeat-count", {"repeat_count": 0})):
+        reply = viewer.post(path, json=body)
+        assert reply.status_code == 403, reply.text
+    refused = [x for x in d.audit("last", 1000) if x["event"] == "refused"]
+    assert [x["act"] for x in refused] == [
+        "user-add", "replay", "replay-stop"]
+    assert {(x["who"], x["role"], x["status"]) for x in refused} == {
+        ("v", "viewer", 403)}
+    assert "password" not in json.dumps(refused)
+    for _ in range(996):
+        assert viewer.post("/api/replay/stop").status_code == 403
+    refused = [x for x in d.audit("last", 1000) if x["event"] == "refused"]
+    assert len(refused) < 40
+    metrics = admin.get("/metrics").text
+    assert 'hashscope_api_forbidden_total{reason="role"} 1001\n' in metrics
+
+
+def test_requests_of_nobody_are_counted(door):
+    """A wrong Host, a foreign Origin, a form: no line each, but a count, and
+    one in the log of each with what it was."""
+    d = door()
+    d.add("a", "admin")
+    before = len(d.audit("last", 1000))
+    for headers in ({"Host": "evil.example"},
+                    {"Origin": "http://evil.example"},
+                    {"Sec-Fetch-Site": "cross-site"},
+                    {"Content-Type": "text/plain"}):
+        for _ in range(50):
+            assert requests.post(d.url + "/api/replay/stop", data=b"{}",
+                                 headers=headers, timeout=hs.DEADLINE
+                                 ).status_code == 403, headers
+    assert len(d.audit("last", 1000)) == before
+    metrics = d.login("a").get("/metrics").text
+    for reason, n in (("host", 50), ("origin", 50), ("form", 100)):
+        assert ("hashscope_api_forbidden_total"
+                f'{{reason="{reason}"}} {n}\n') in metrics
+    assert len(d.hsd.log(r"refused a request from 127\.0\.0\.1:\d+ for "
+                         r'its host "evil\.example"')) == 1
+    assert len(d.hsd.log("refused a request from")) == 3
 
 
 def test_hashscopectl_is_audited(door):

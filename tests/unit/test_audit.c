@@ -246,13 +246,18 @@ test_few_failures(void **state)
 	unsigned noted = 0;
 
 	for (unsigned i = 0; i < 1000; i++)
-		noted += audit_may_note(&a, 1000, &unnoted);
+		noted += audit_may_note(&a, AUDIT_STRANGER, 1000, &unnoted);
 	assert_int_equal(noted, AUDIT_BURST);
-	assert_false(
-	    audit_may_note(&a, 1000 + AUDIT_EVERY_MS - 1001, &unnoted));
-	assert_true(audit_may_note(&a, 1000 + AUDIT_EVERY_MS, &unnoted));
+	assert_false(audit_may_note(&a, AUDIT_STRANGER,
+	    1000 + AUDIT_EVERY_MS - 1001, &unnoted));
+	assert_true(audit_may_note(&a, AUDIT_STRANGER, 1000 + AUDIT_EVERY_MS,
+	    &unnoted));
 	assert_int_equal(unnoted, 1000 - AUDIT_BURST + 1);
-	assert_false(audit_may_note(&a, 1000 + AUDIT_EVERY_MS, &unnoted));
+	/* A stranger's flood leaves room for whoever is known. */
+	assert_true(audit_may_note(&a, AUDIT_KNOWN, 1000, &unnoted));
+	assert_int_equal(unnoted, 0);
+	assert_false(audit_may_note(&a, AUDIT_STRANGER, 1000 + AUDIT_EVERY_MS,
+	    &unnoted));
 }
 
 int
