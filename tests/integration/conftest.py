@@ -7,6 +7,21 @@ import hs
 import rig
 
 
+def pytest_runtest_setup(item):
+    """Forgets the programs that ended with the tests before."""
+    hs.started[:] = [p for p in hs.started if p.alive()]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that failed shows the last lines of each program's log."""
+    report = (yield).get_result()
+    if report.failed:
+        for p in hs.started:
+            report.sections.append((f"stderr of {p.argv[0]}, {p.pid}",
+                                    "\n".join(list(p.errors)[-60:])))
+
+
 @pytest.fixture(scope="session")
 def build():
     """The directory of what is tested: HS_BUILD, or build/ of this tree."""

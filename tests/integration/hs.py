@@ -49,6 +49,11 @@ def jsonl(path):
         return [json.loads(line) for line in f]
 
 
+# What this test started, or one before it left running: a failure shows
+# what they said.
+started = []
+
+
 class Proc:
     """A program with pipes: wait for lines, send lines, stop it by its pid."""
 
@@ -74,6 +79,7 @@ class Proc:
                       (self.popen.stderr, self.errors)) if a[0]]
         for t in self._readers:
             t.start()
+        started.append(self)
 
     def _read(self, pipe, into):
         for line in pipe:
