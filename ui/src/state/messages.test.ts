@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { itemOf, messageOf, MessageList, WAITING, WINDOW, type Item } from './messages'
+import { itemOf, messageOf, MessageList, PAGE, WAITING, WINDOW, type Item } from './messages'
 
 const page = (ids: number[], next: string | null = null) => ({
   items: ids.map((id) => itemOf({ id: String(id) })), next, stoppedAt: null,
@@ -32,9 +32,24 @@ describe('MessageList', () => {
     const l = new MessageList()
     l.begin(page([1]))
     l.hold(true)
-    l.receive(Array.from({ length: WAITING + 1 }, (_, i) => ({ id: String(i + 2) })))
-    expect(l.get().overflown).toBe(true)
-    expect(l.get().waiting).toBe(WAITING + 1)
+    const most = 2 * WAITING + 1
+    l.receive(Array.from({ length: most }, (_, i) => ({ id: String(i + 2) })))
+    expect(l.get()).toMatchObject({ overflown: true, waiting: most, rows: 1 })
+    l.hold(false)
+    expect(ids(l)).toEqual(['1'])
+    l.renew()
+    l.begin(page([most - 2, most - 3], String(most - 3)))
+    expect(ids(l).slice(0, 5)).toEqual([most + 1, most, most - 1, most - 2, most - 3].map(String))
+    expect(l.get()).toMatchObject({ overflown: false, waiting: 0, rows: 5 })
+  })
+  it('says where it does not know what was between', () => {
+    const l = new MessageList()
+    l.begin(page([1]))
+    l.hold(true)
+    l.receive(Array.from({ length: 2 * WAITING + 1 }, (_, i) => ({ id: String(i + 2) })))
+    l.renew()
+    l.begin(page([3, 2]))
+    expect(l.get().items.slice(-3).map((i) => (i.kind === 'gap' ? i.count : i.id))).toEqual([null, '3', '2'])
   })
   it('keeps a window, and knows where older ones begin', () => {
     const l = new MessageList()
@@ -77,5 +92,103 @@ describe('MessageList', () => {
     l.receive([null, 7, 'x', { id: {} }, []])
     for (const i of l.get().items) if (i.kind === 'message') messageOf(i.body)
     expect(l.get().items.length).toBeGreaterThan(0)
+  })
+})
+
+/** A store of so many messages, and a list that is scrolled through it. */
+function scrolled(stored: number) {
+  const l = new MessageList()
+  const before = (id: number, limit: number) => {
+    const n = Math.min(limit, id - 1)
+    return page(Array.from({ length: n }, (_, i) => id - 1 - i), id - 1 > n ? String(id - n) : null)
+  }
+  l.begin(before(stored + 1, PAGE))
+  /** Looks there until nothing more is wanted; how many pages that took. */
+  const look = (from: number, to = from + 40) => {
+    l.hold(from > 0)
+    let pages = 0
+    for (let w = l.wanted(from, to); w; w = l.wanted(from, to)) {
+      l.loading()
+      l.put(w, before(Number(w.before), w.limit))
+      expect(l.get().items.length).toBeLessThanOrEqual(WINDOW)
+      if (++pages > 20) throw new Error('it never ends')
+    }
+    return pages
+  }
+  /** Each row has its number, wherever the window is. */
+  const check = () => {
+    const { items, first, rows } = l.get()
+    expect(rows).toBeGreaterThanOrEqual(first + items.length)
+    expect(items.findIndex((item, i) => item.id !== String(stored - first - i))).toBe(-1)
+  }
+  const sees = (from: number) => {
+    const { items, first } = l.get()
+    return from >= first && from + 40 <= first + items.length
+  }
+  return { l, look, check, sees }
+}
+
+describe('a list that is scrolled', () => {
+  it('keeps a window of it, and rows keep their numbers', () => {
+    const { l, look, check, sees } = scrolled(20000)
+    for (let row = 0; row < 12000; row += 90) {
+      look(row)
+      check()
+      expect(sees(row)).toBe(true)
+    }
+    expect(l.get().first).toBeGreaterThan(9000)
+    for (let row = 11900; row > 0; row -= 90) {
+      look(row)
+      check()
+      expect(sees(row)).toBe(true)
+    }
+    look(0)
+    check()
+    expect(l.get()).toMatchObject({ first: 0, waiting: 0 })
+    expect(l.get().rows).toBeGreaterThan(12000)
+  })
+  it('goes to any place that was seen with few pages', () => {
+    const { look, check, sees } = scrolled(20000)
+    for (let row = 0; row < 9000; row += 100) look(row)
+    for (const row of [8800, 100, 4321, 0, 8000, 3999, 8960]) {
+      expect(look(row)).toBeLessThanOrEqual(3)
+      check()
+      expect(sees(row)).toBe(true)
+    }
+  })
+  it('ends where the store ends', () => {
+    const { l, look, check } = scrolled(450)
+    for (const row of [100, 200, 300, 410]) look(row)
+    check()
+    expect(l.get()).toMatchObject({ rows: 450, older: null })
+    expect(look(440, 480)).toBe(0)
+  })
+  it('follows again at its top', () => {
+    const { l, look } = scrolled(20000)
+    for (let row = 0; row < 6000; row += 100) look(row)
+    l.receive(bodies(20001, 20002))
+    expect(l.get().waiting).toBe(2)
+    look(0)
+    expect(ids(l).slice(0, 3)).toEqual(['20002', '20001', '20000'])
+    expect(l.get().rows).toBe(l.get().items.length)
+    l.receive(bodies(20003))
+    expect(ids(l)[0]).toBe('20003')
+  })
+  it('begins anew when what it wants is not kept any longer', () => {
+    const { l, look } = scrolled(20000)
+    for (let row = 0; row < 6000; row += 100) look(row)
+    const w = l.wanted(0, 40)
+    expect(w).not.toBeNull()
+    if (w) l.put(w, page([]))
+    expect(l.get()).toMatchObject({ rows: 0, overflown: true })
+  })
+  it('keeps a gap apart from what is asked of the API', () => {
+    const l = new MessageList()
+    l.begin(page([3, 2], '2'))
+    l.receive(bodies(4))
+    l.gap(5)
+    l.receive(Array.from({ length: WINDOW - 1 }, (_, i) => ({ id: String(i + 10) })))
+    expect(l.get().items.at(-1)?.kind).toBe('gap')
+    expect(l.get().older).toBe('10')
   })
 })

@@ -56,7 +56,7 @@ function Foot({ list }: { list: List }) {
   if (list.stoppedAt !== null && list.older !== null) {
     return (
       <div className="flex flex-wrap items-center justify-center gap-2 border-t px-4 py-2 text-sm text-dim">
-        {t.state.stopped(list.stoppedAt)} <Button onClick={list.loadOlder} busy={list.loading}>{t.state.goOn}</Button>
+        {t.state.stopped(list.stoppedAt)} <Button onClick={list.goOn} busy={list.loading}>{t.state.goOn}</Button>
       </div>
     )
   }
@@ -94,7 +94,6 @@ export function Messages() {
   const { hold } = list
   useEffect(() => hold(paused || !atTop), [hold, paused, atTop])
   const newest = () => {
-    if (list.overflown) list.reload()
     setPaused(false)
     setAtTop(true)
     setJump((n) => n + 1)
@@ -124,7 +123,7 @@ export function Messages() {
             </Button>
           )}
           <Body list={list} filtered={isFiltered(filter)}>
-            <Table items={list.items} selected={selected} onOpen={show} onTop={setAtTop} onEnd={list.stoppedAt === null ? list.loadOlder : () => undefined} jump={jump} narrow={open !== ''} />
+            <Table items={list.items} first={list.first} rows={list.rows} selected={selected} onOpen={show} onTop={setAtTop} onLook={list.look} jump={jump} narrow={open !== ''} />
           </Body>
           <Foot list={list} />
         </div>

@@ -1,4 +1,7 @@
-/* One line of the message list. */
+/*
+ * One line of the message list.  Thousands of them pass a second: a line is
+ * laid out by itself, and only those cells are cut off which may be too long.
+ */
 import { memo } from 'react'
 import type { Message } from '@/api/types'
 import { cx } from '@/lib/cx'
@@ -41,13 +44,13 @@ function Gap({ count }: { count: number | null }) {
 
 function Cell({ className, children }: { className?: string; children: React.ReactNode }) {
   return (
-    <div role="cell" className={cx('truncate', className)}>
+    <div role="cell" className={className}>
       {children}
     </div>
   )
 }
 
-function Cells({ m, narrow }: { m: Message; narrow: boolean }) {
+const Cells = memo(function Cells({ m, narrow }: { m: Message; narrow: boolean }) {
   const wide = wideOnly(narrow)
   const verdict = verdictOf(m)
   const summary = summaryOf(m)
@@ -56,18 +59,18 @@ function Cells({ m, narrow }: { m: Message; narrow: boolean }) {
       <Cell className="text-dim"><Clock at={m.ts_recv} /></Cell>
       <Cell className={cx('font-mono text-xs text-faint', wide)}>{sessionOf(m)}</Cell>
       <Cell><DirectionMark m={m} /></Cell>
-      <Cell>
+      <Cell className="truncate">
         <span className={m.is_response ? 'text-dim' : 'text-ink'}><Raw value={m.method} max={64} empty={m.is_response ? t.messages.response : t.messages.unparsed} /></span>
         <span className={cx('ml-2 text-xs text-faint', narrowOnly(narrow))}><Raw value={summary} max={120} /></span>
       </Cell>
-      <Cell className={cx('font-mono text-xs text-faint', wide)}>{m.id}</Cell>
-      <Cell className={cx('text-dim', wide)}><Raw value={summary} max={240} /></Cell>
+      <Cell className={cx('truncate font-mono text-xs text-faint', wide)}>{m.id}</Cell>
+      <Cell className={cx('truncate text-dim', wide)}><Raw value={summary} max={240} /></Cell>
       <Cell className={cx('text-right text-faint', wide)}>{sizeOf(m)}</Cell>
       <Cell className={cx('text-right', wide, latencyTone(m.latency_ms))}>{latencyOf(m)}</Cell>
       <Cell className="text-right">{verdict && <Badge tone={verdict.tone}>{verdict.label}</Badge>}</Cell>
     </>
   )
-}
+})
 
 export const Row = memo(function Row({ item, index, top, height, selected, fresh, narrow, onOpen }: Props) {
   const m = item.kind === 'message' ? messageOf(item.body) : null
@@ -81,13 +84,13 @@ export const Row = memo(function Row({ item, index, top, height, selected, fresh
       onClick={() => item.kind === 'message' && onOpen(item.id)}
       className={cx(
         gridOf(narrow),
-        'absolute inset-x-0 border-b border-line/60 text-sm',
+        'absolute inset-x-0 [contain:strict] border-b border-line/60 text-sm',
         m ? 'cursor-pointer hover:bg-raised/70' : '!flex',
         selected && '!bg-accent/10 shadow-[inset_2px_0_0_rgb(var(--accent))]',
         fresh && !selected && 'animate-fresh',
         m?.after_gap === true && '!border-b-2 !border-dashed !border-attention',
       )}
-      style={{ transform: `translateY(${top}px)`, height }}
+      style={{ top, height }}
     >
       {m ? <Cells m={m} narrow={narrow} /> : <div role="cell" className="w-full"><Gap count={item.kind === 'gap' ? item.count : null} /></div>}
     </div>

@@ -2,22 +2,25 @@
  * The live table.  Rows of one height, only those which are seen; it follows
  * the newest while one looks at the top, and stands still otherwise.
  */
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { cx } from '@/lib/cx'
 import { t } from '@/text'
 import type { Item } from '@/state/messages'
 import { gridOf, Row, wideOnly } from './Row'
+import { Slots } from './slots'
+import { intoView, ROW, useRows } from './useRows'
 
-const ROW = 30
 const FRESH_MS = 1500
 
 interface Props {
+  /** The rows that are there, from this one on, of so many that are known. */
   readonly items: readonly Item[]
+  readonly first: number
+  readonly rows: number
   readonly selected: string | null
   readonly onOpen: (id: string) => void
   readonly onTop: (atTop: boolean) => void
-  readonly onEnd: () => void
+  readonly onLook: (from: number, to: number) => void
   /** Counts up when the table shall go to its top. */
   readonly jump: number
   readonly narrow: boolean
@@ -58,53 +61,39 @@ function useFresh(items: readonly Item[]): ReadonlySet<string> {
   return fresh
 }
 
-export function Table({ items, selected, onOpen, onTop, onEnd, jump, narrow }: Props) {
+export function Table({ items, first, rows, selected, onOpen, onTop, onLook, jump, narrow }: Props) {
   const box = useRef<HTMLDivElement>(null)
   const fresh = useFresh(items)
-  const virtual = useVirtualizer({
-    count: items.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => ROW,
-    overscan: 16,
-  })
-  useEffect(() => {
+  const { from, to, atTop } = useRows(box, rows)
+  const slots = useRef(new Slots())
+  useLayoutEffect(() => {
     box.current?.scrollTo({ top: 0 })
   }, [jump])
   const at = selected === null ? -1 : items.findIndex((i) => i.id === selected)
-  const scroll = useRef(virtual)
   useEffect(() => {
-    scroll.current = virtual
-  })
-  useEffect(() => {
-    if (at >= 0) scroll.current.scrollToIndex(at, { align: 'auto' })
+    if (at >= 0 && box.current) intoView(box.current, first + at)
     // Only when another row is chosen, not when it moves.
   }, [selected]) // eslint-disable-line react-hooks/exhaustive-deps
-  const onScroll = () => {
-    const el = box.current
-    if (!el) return
-    onTop(el.scrollTop < ROW)
-    if (el.scrollHeight - el.scrollTop - el.clientHeight < 40 * ROW) onEnd()
-  }
+  useEffect(() => onTop(atTop), [atTop, onTop])
+  useEffect(() => onLook(from, to), [from, to, items, onLook])
+  const shown = items.slice(Math.max(0, from - first), Math.max(0, to - first))
+  const start = Math.max(from, first)
+  const keys = slots.current.assign(shown.map((i) => i.id))
   return (
-    <div role="table" aria-label={t.messages.table} aria-rowcount={items.length + 1} className="flex min-h-0 flex-1 flex-col">
+    <div role="table" aria-label={t.messages.table} aria-rowcount={rows + 1} className="flex min-h-0 flex-1 flex-col">
       <Head narrow={narrow} />
       <div
         ref={box}
         role="rowgroup"
         tabIndex={0}
         aria-label={t.messages.table}
-        onScroll={onScroll}
         className="min-h-0 flex-1 overflow-y-auto overflow-x-hidden outline-offset-[-2px]"
       >
-        <div role="presentation" className="relative" style={{ height: virtual.getTotalSize() }}>
-          {virtual.getVirtualItems().map((v) => {
-            const item = items[v.index]
-            if (!item) return null
-            return (
-              <Row key={item.id} item={item} index={v.index} top={v.start} height={ROW}
-                selected={item.id === selected} fresh={fresh.has(item.id)} narrow={narrow} onOpen={onOpen} />
-            )
-          })}
+        <div role="presentation" className="relative" style={{ height: rows * ROW }}>
+          {shown.map((item, i) => (
+            <Row key={keys[i]} item={item} index={start + i} top={(start + i) * ROW} height={ROW}
+              selected={item.id === selected} fresh={fresh.has(item.id)} narrow={narrow} onOpen={onOpen} />
+          ))}
         </div>
       </div>
     </div>

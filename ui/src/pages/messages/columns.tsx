@@ -59,9 +59,8 @@ export function DirectionMark({ m }: { m: Message }) {
   const label = t.direction[m.direction]
   const Icon = m.direction === 'miner_to_pool' ? ToPoolIcon : m.direction === 'pool_to_miner' ? ToMinerIcon : ReplayIcon
   return (
-    <span title={label} className={m.direction === 'miner_to_pool' ? 'text-ink' : m.direction === 'pool_to_miner' ? 'text-faint' : 'text-attention'}>
+    <span role="img" aria-label={label} title={label} className={m.direction === 'miner_to_pool' ? 'text-ink' : m.direction === 'pool_to_miner' ? 'text-faint' : 'text-attention'}>
       <Icon className="size-3.5" />
-      <span className="sr-only">{label}</span>
     </span>
   )
 }

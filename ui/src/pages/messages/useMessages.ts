@@ -4,17 +4,21 @@
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react'
 import { api } from '@/api'
 import { ApiError } from '@/api/transport'
-import { toApi, toFeed, type MessageFilter } from '@/lib/filters'
-import { itemOf, MessageList, type ListState } from '@/state/messages'
+import { isFiltered, toApi, toFeed, type MessageFilter } from '@/lib/filters'
+import { itemOf, MessageList, PAGE, WINDOW, type ListState, type Wanted } from '@/state/messages'
 
-const PAGE = 200
 /** The list changes at most so often: nobody reads faster. */
-const FLUSH_MS = 100
+const EVERY_MS = 100
+/** A page that failed is not asked for again at once. */
+const RETRY_MS = 1000
 
 export interface Messages extends ListState {
   readonly error: ApiError | null
   readonly lost: boolean
-  readonly loadOlder: () => void
+  /** Rows from…to are looked at. */
+  readonly look: (from: number, to: number) => void
+  /** A search that stopped goes on. */
+  readonly goOn: () => void
   readonly reload: () => void
   readonly hold: (on: boolean) => void
 }
@@ -23,21 +27,24 @@ function asError(e: unknown): ApiError {
   return e instanceof ApiError ? e : new ApiError(-1, String(e))
 }
 
-async function fetchPage(filter: MessageFilter, before: string | null, signal: AbortSignal) {
-  const query = { ...toApi(filter, Date.now()), limit: PAGE, responses: 1, before }
+async function fetchPage(filter: MessageFilter, before: string | null, limit: number, signal: AbortSignal) {
+  const query = { ...toApi(filter, Date.now()), limit, responses: 1, before }
   const page = await api.page('/api/messages', itemOf, query, signal)
   const last = page.items.at(-1)?.id ?? null
-  const more = page.next !== null || page.items.length >= PAGE
+  const more = page.next !== null || page.items.length >= limit
   return { ...page, next: page.stoppedAt ?? (more ? last : null) }
 }
 
-/** Gathers what comes and hands it on ten times a second. */
+/**
+ * Gathers what comes and hands it on with the next frame.  A page that nobody
+ * sees has no frames: then it is handed on when there is enough of it.
+ */
 function batched(list: MessageList): { take: (items: unknown[]) => void; flush: () => void; stop: () => void } {
   let held: unknown[] = []
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let frame = 0
   const flush = () => {
-    clearTimeout(timer)
-    timer = undefined
+    cancelAnimationFrame(frame)
+    frame = 0
     const items = held
     held = []
     if (items.length > 0) list.receive(items)
@@ -45,10 +52,11 @@ function batched(list: MessageList): { take: (items: unknown[]) => void; flush: 
   return {
     take: (items) => {
       for (const i of items) held.push(i)
-      timer ??= setTimeout(flush, FLUSH_MS)
+      if (held.length >= WINDOW) flush()
+      else if (frame === 0) frame = requestAnimationFrame(flush)
     },
     flush,
-    stop: () => clearTimeout(timer),
+    stop: () => cancelAnimationFrame(frame),
   }
 }
 
@@ -61,7 +69,7 @@ async function storedUpTo(signal: AbortSignal): Promise<string> {
 function follow(list: MessageList, wanted: Record<string, string>, since: string, setLost: (lost: boolean) => void): () => void {
   const batch = batched(list)
   const close = api.subscribe(
-    { topic: 'messages', filter: wanted, since },
+    { topic: 'messages', filter: wanted, since, every: EVERY_MS },
     {
       data: batch.take,
       open: () => setLost(false),
@@ -82,16 +90,18 @@ function follow(list: MessageList, wanted: Record<string, string>, since: string
   }
 }
 
-/** The feed from where the store is, then the newest page: nothing falls between. */
+/** The feed from where the store is, and the newest page: nothing falls between. */
 async function begin(list: MessageList, filter: MessageFilter, signal: AbortSignal, setLost: (lost: boolean) => void): Promise<void> {
   const wanted = toFeed(filter)
-  if (wanted) {
-    const since = await storedUpTo(signal)
-    if (signal.aborted) return
-    const stop = follow(list, wanted, since, setLost)
-    signal.addEventListener('abort', stop)
+  const listen = (since: string) => {
+    if (signal.aborted || !wanted) return
+    signal.addEventListener('abort', follow(list, wanted, since, setLost))
   }
-  list.begin(await fetchPage(filter, null, signal))
+  if (wanted && isFiltered(filter)) listen(await storedUpTo(signal))
+  const page = await fetchPage(filter, null, PAGE, signal)
+  // Of all messages the newest is where the store is.
+  if (!isFiltered(filter)) listen(page.items[0]?.id ?? '0')
+  if (!signal.aborted) list.begin(page)
 }
 
 export function useMessages(filter: MessageFilter): Messages {
@@ -113,17 +123,33 @@ export function useMessages(filter: MessageFilter): Messages {
     })
     return () => abort.abort()
   }, [list, filter])
-  const loadOlder = useCallback(() => {
-    const { older, loading } = list.get()
-    const signal = stop.current?.signal
-    if (older === null || loading || !signal) return
-    list.loading()
-    fetchPage(filter, older, signal).then(
-      (page) => list.append(page),
-      () => list.failed(),
-    )
-  }, [list, filter])
+  const load = useCallback(
+    (wanted: Wanted | null) => {
+      const signal = stop.current?.signal
+      if (!wanted || !signal) return
+      list.loading()
+      fetchPage(filter, wanted.before, wanted.limit, signal).then(
+        (page) => list.put(wanted, page),
+        () => setTimeout(() => list.failed(), RETRY_MS),
+      )
+    },
+    [list, filter],
+  )
+  const look = useCallback((from: number, to: number) => load(list.wanted(from, to)), [list, load])
+  const goOn = useCallback(() => load(list.further()), [list, load])
   const reload = useCallback(() => setRound((n) => n + 1), [])
-  const hold = useCallback((on: boolean) => list.hold(on), [list])
-  return { ...state, error, lost, loadOlder, reload, hold }
+  const [held, hold] = useState(false)
+  useEffect(() => list.hold(held), [list, held])
+  // Too many have waited: what is seen meanwhile stays until the newest is there.
+  const anew = !held && state.overflown && !state.loading
+  useEffect(() => {
+    const signal = stop.current?.signal
+    if (!anew || !signal) return
+    list.renew()
+    fetchPage(filter, null, PAGE, signal).then(
+      (page) => list.begin(page),
+      () => setTimeout(() => list.failed(), RETRY_MS),
+    )
+  }, [anew, list, filter])
+  return { ...state, error, lost, look, goOn, reload, hold }
 }
