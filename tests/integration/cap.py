@@ -115,6 +115,13 @@ class Scope(rig.Box):
         """The store's file, as the processes see it."""
         return self.hsd.state_dir / "store.db"
 
+    def npub(self):
+        """The key that publishes; nostrd is ready before control knows it."""
+        def shown():
+            p = self.run_ctl("key", "show", json_out=False)
+            return p.returncode == 0 and p.stdout.decode().strip()
+        return hs.wait_for(shown, "a public key")
+
     def run_ctl(self, *words, json_out=True, run_dir=None):
         """hashscopectl with these words: a CompletedProcess."""
         argv = [CTL, *(["-j"] if json_out else []), *map(str, words)]

@@ -329,7 +329,7 @@ def test_encrypted(scope, agent, relay, takes_all, closing):
     group = nostr.Key()
     sc = scope(test_nostr.settings(r.url, **{
         "encrypt to": f'"{group.public.hex()}"'}))
-    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+    npub = sc.npub()
 
     class Publisher:
         public = type("", (), {"hex": staticmethod(lambda: npub)})
@@ -357,7 +357,7 @@ def test_circle(scope, agent, relay, takes_all, closing):
     fleet_keys = [nostr.Key(), nostr.Key()]
     trust = '" "'.join(k.public.hex() for k in fleet_keys)
     sc = scope(test_nostr.settings(r.url, trust=f'"{trust}"'))
-    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+    npub = sc.npub()
 
     class Publisher:
         public = type("", (), {"hex": staticmethod(lambda: npub)})

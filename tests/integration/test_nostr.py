@@ -490,7 +490,7 @@ def test_control(scope, relay, closing):
                                 if x["pending"] == 0], "an idle relay")
     assert rows[0]["url"] == r.url and rows[0]["state"] == "connected"
     assert rows[0]["accepted"] == len({e["id"] for e in r.events})
-    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+    npub = sc.npub()
     assert npub.startswith("npub1") and len(npub) == 63
     off = scope("")
     done = off.run_ctl("show", "relays")

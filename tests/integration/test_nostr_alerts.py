@@ -56,7 +56,7 @@ def test_told(watched, relay, boss, closing):
         assert "worker mallory" in text
     e = [e for e in a.events if e["kind"] == 1059][0]
     assert [x for x in b.events if x["kind"] == 1059] == [e]
-    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+    npub = sc.npub()
     sc.hsd.wait_log("the operator is told of alerts")
     assert npub.startswith("npub1")
     # Its author is ours: the same that signs shares.

@@ -127,7 +127,7 @@ def test_circle(scope, judges, real, spawn, agent, takes_all, closing):
     pool, keys = takes_all(), [nostr.Key() for _ in range(3)]
     trust = '" "'.join(k.public.hex() for k in keys)
     sc = scope(test_nostr.settings(real.url, trust=f'"{trust}"'))
-    npub = sc.run_ctl("key", "show", json_out=False).stdout.decode().strip()
+    npub = sc.npub()
 
     class Publisher:
         public = type("", (), {"hex": staticmethod(lambda: npub)})

@@ -575,6 +575,9 @@ def test_reload_under_busy_sessions(box, closing):
     b = box()
     busy = closing(Busy([b.pair() for _ in range(100)]))
     busy.more()
+    # Miners are served before all the others are there.
+    for name in ("apid", "auth", "control", "password", "resolver"):
+        b.hsd.child(name)
     pids = b.hsd.children()
     second, port = closing(rig.Pool()), hs.free_port()
     text = rig.settings([(rig.HOST, b.port, [second.url, b.pool.url]),
