@@ -179,6 +179,9 @@ on_telemetry(evutil_socket_t fd, short what, void *arg)
 	if (f->signing || signer_link_key(f->agent->signer) == NULL)
 		return;
 	draft_begin(&f->telemetry, (uint32_t)c->kind_telemetry, now);
+	for (unsigned i = 0; i < f->n; i++)
+		if (pub_pow(tie_publisher(f->tie[i])) > f->telemetry.pow)
+			f->telemetry.pow = pub_pow(tie_publisher(f->tie[i]));
 	put_content(f, &f->telemetry.content);
 	draft_tag(&f->telemetry, "d", "%s:%s", c->run, c->id);
 	draft_tag(&f->telemetry, "t", "hashscope");

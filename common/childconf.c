@@ -341,6 +341,7 @@ nostr_conf_put(struct mbuf *b, const struct nostr_conf *n)
 	msg_put_u32(b, n->pause_ms);
 	msg_put_u32(b, n->blocked_ms);
 	msg_put_u64(b, n->outbox_bytes);
+	msg_put_u8(b, n->encrypted);
 	msg_put_u8(b, n->pow);
 	msg_put_u8(b, n->alerts);
 	msg_put_raw(b, n->alerts_to, sizeof(n->alerts_to));
@@ -369,6 +370,7 @@ nostr_conf_get(struct mcur *c, struct nostr_conf *n)
 	n->pause_ms = msg_get_u32(c);
 	n->blocked_ms = msg_get_u32(c);
 	n->outbox_bytes = msg_get_u64(c);
+	n->encrypted = msg_get_bool(c);
 	n->pow = msg_get_u8(c);
 	n->alerts = msg_get_bool(c);
 	msg_get_raw(c, n->alerts_to, sizeof(n->alerts_to));

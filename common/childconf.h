@@ -87,7 +87,8 @@ struct nostr_conf {
 	uint32_t flush_ms, answer_ms, connect_ms, retry_ms, retry_max_ms;
 	uint32_t pause_ms, blocked_ms;
 	uint64_t outbox_bytes;
-	uint8_t pow; /* most bits of proof of work that an event gets */
+	bool encrypted; /* shares, to a group */
+	uint8_t pow;    /* most bits of proof of work that an event gets */
 	/* Alerts, to one who may read them. */
 	bool alerts;
 	uint8_t alerts_to[32];

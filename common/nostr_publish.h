@@ -18,6 +18,7 @@
 #define COMMON_NOSTR_PUBLISH_H
 
 #include "common/nostr_frame.h"
+#include "common/nostr_info.h"
 
 #define PUB_FLIGHTS 32
 #define PUB_NEVER   UINT64_MAX
@@ -34,6 +35,8 @@ struct pub_conf {
 	uint32_t connect_ms;             /* to an open connection */
 	unsigned rows;                   /* of a batch */
 	size_t bytes;                    /* of an event's content */
+	unsigned pow;   /* most bits of proof of work that it gets */
+	bool encrypted; /* contents are longer than what is in them */
 };
 /* What nostr.md's measurements and the limits of public relays suggest. */
 void pub_conf_default(struct pub_conf *);
@@ -94,7 +97,11 @@ struct publisher {
 	uint64_t paused_until, blocked_until;
 	unsigned rows; /* of a batch, after a refusal for size */
 	unsigned good; /* accepted since the last complaint */
-	bool careful;  /* one at a time, to find which event cuts */
+	/* what it says of itself, and what it has asked for */
+	struct nostr_info info;
+	size_t bytes; /* of an event's content */
+	unsigned pow; /* bits of proof of work */
+	bool careful; /* one at a time, to find which event cuts */
 	/* authentication */
 	char challenge[NOSTR_TEXT_MAX];
 	bool auth_needed, auth_asked, auth_done;
@@ -125,6 +132,12 @@ bool pub_hang_up(const struct publisher *);
 
 /* EVENT frames are the caller's; they count as a sign of life. */
 void pub_frame(struct publisher *, uint64_t now, const struct nostr_frame *);
+/* What it says of itself. */
+void pub_info(struct publisher *, uint64_t now, const struct nostr_info *);
+/* Bits of proof of work that an event is to have now. */
+unsigned pub_pow(const struct publisher *);
+/* They were not found in time. */
+void pub_pow_failed(struct publisher *, uint64_t now);
 /* Something that is no frame. */
 void pub_garbage(struct publisher *, uint64_t now);
 

@@ -14,12 +14,13 @@
 
 #include "common/nostr_ws.h"
 
-#define QUICK_MS   10
-#define SLOW_MS    500
+#define QUICK_MS          10
+#define SLOW_MS           500
 /* Without a sign of life for so long it is asked for one, and then ended. */
-#define PING_S     30
-#define HANG_UP_S  45
-#define READ_BYTES 16384
+#define PING_S            30
+#define HANG_UP_S         45
+#define READ_BYTES        16384
+#define NOSTR_WS_DOCUMENT 65536u
 
 struct nostr_ws {
 	struct nostr_net *net;
@@ -28,6 +29,7 @@ struct nostr_ws {
 	void *arg;
 	struct lws *wsi;
 	struct event *readable;
+	bool get; /* a document, by HTTP */
 	bool opened, closing, quiet;
 	char why[160];
 	char address[64], host[300];
@@ -222,6 +224,64 @@ keep_why(struct nostr_ws *ws, const void *text, size_t len)
 		    (const char *)text);
 }
 
+/* --- a document --- */
+
+static int
+ask_for_json(struct lws *wsi, uint8_t **at, size_t len)
+{
+	static const char type[] = "application/nostr+json";
+
+	return lws_add_http_header_by_name(wsi,
+	    (const uint8_t *)"accept:", (const uint8_t *)type,
+	    (int)sizeof(type) - 1, at, *at + len);
+}
+
+static int
+read_some(struct lws *wsi)
+{
+	char room[LWS_PRE + 2048], *p = room + LWS_PRE;
+	int len = sizeof(room) - LWS_PRE;
+
+	return lws_http_client_read(wsi, &p, &len) < 0 ? -1 : 0;
+}
+
+static int
+keep_some(struct nostr_ws *ws, const void *data, size_t len)
+{
+	if (ws->inlen + len > NOSTR_WS_DOCUMENT)
+		return -1;
+	if (ws->in == NULL && (ws->in = malloc(NOSTR_WS_DOCUMENT)) == NULL)
+		return -1;
+	memcpy(ws->in + ws->inlen, data, len);
+	ws->inlen += len;
+	return 0;
+}
+
+/* Whatever comes that is not asked for ends it. */
+static int
+get_callback(struct nostr_ws *ws, struct lws *wsi,
+    enum lws_callback_reasons reason, void *in, size_t len)
+{
+	if (ws->closing)
+		return -1;
+	if (reason == LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER)
+		return ask_for_json(wsi, in, len);
+	if (reason == LWS_CALLBACK_ESTABLISHED_CLIENT_HTTP)
+		return lws_http_client_http_response(wsi) == 200 ? 0 : -1;
+	if (reason == LWS_CALLBACK_RECEIVE_CLIENT_HTTP)
+		return read_some(wsi);
+	if (reason == LWS_CALLBACK_RECEIVE_CLIENT_HTTP_READ)
+		return keep_some(ws, in, len);
+	if (reason == LWS_CALLBACK_CLIENT_HTTP_REDIRECT)
+		return -1;
+	if (reason == LWS_CALLBACK_COMPLETED_CLIENT_HTTP) {
+		if (!ws->quiet && ws->inlen > 0)
+			ws->ops->frame(ws->arg, ws->in, ws->inlen);
+		return -1;
+	}
+	return 0;
+}
+
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     void *in, size_t len)
@@ -254,6 +314,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	} else if (reason == LWS_CALLBACK_WSI_DESTROY) {
 		lws_set_opaque_user_data(wsi, NULL);
 		destroyed(ws);
+	} else if (ws->get) {
+		return get_callback(ws, wsi, reason, in, len);
 	}
 	return 0;
 }
@@ -310,10 +372,9 @@ nostr_net_free(struct nostr_net *net)
 	free(net);
 }
 
-struct nostr_ws *
-nostr_ws_open(struct nostr_net *net, const struct nostr_url *url,
-    const char *address, const struct nostr_ws_ops *ops, void *arg,
-    const char **why)
+static struct nostr_ws *
+begin(struct nostr_net *net, const struct nostr_url *url, const char *address,
+    const struct nostr_ws_ops *ops, void *arg, bool get, const char **why)
 {
 	struct lws_client_connect_info info;
 	struct nostr_ws *ws = calloc(1, sizeof(*ws));
@@ -324,6 +385,7 @@ nostr_ws_open(struct nostr_net *net, const struct nostr_url *url,
 	ws->net = net;
 	ws->ops = ops;
 	ws->arg = arg;
+	ws->get = get;
 	ws->next = net->list;
 	net->list = ws;
 	snprintf(ws->address, sizeof(ws->address), "%s", address);
@@ -340,6 +402,11 @@ nostr_ws_open(struct nostr_net *net, const struct nostr_url *url,
 	info.local_protocol_name = "relay";
 	info.retry_and_idle_policy = &idle;
 	info.opaque_user_data = ws;
+	if (get) {
+		info.method = "GET";
+		info.alpn = "http/1.1";
+		info.ssl_connection |= LCCSCF_HTTP_NO_FOLLOW_REDIRECT;
+	}
 	info.pwsi = &ws->wsi;
 	/* It may fail, and be destroyed, before this returns. */
 	ws->quiet = true;
@@ -356,6 +423,22 @@ nostr_ws_open(struct nostr_net *net, const struct nostr_url *url,
 	ws->quiet = false;
 	turn_later(net);
 	return ws;
+}
+
+struct nostr_ws *
+nostr_ws_open(struct nostr_net *net, const struct nostr_url *url,
+    const char *address, const struct nostr_ws_ops *ops, void *arg,
+    const char **why)
+{
+	return begin(net, url, address, ops, arg, false, why);
+}
+
+struct nostr_ws *
+nostr_ws_get(struct nostr_net *net, const struct nostr_url *url,
+    const char *address, const struct nostr_ws_ops *ops, void *arg,
+    const char **why)
+{
+	return begin(net, url, address, ops, arg, true, why);
 }
 
 int

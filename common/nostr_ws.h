@@ -52,6 +52,12 @@ void nostr_net_free(struct nostr_net *);
 struct nostr_ws *nostr_ws_open(struct nostr_net *, const struct nostr_url *,
     const char *address, const struct nostr_ws_ops *, void *arg,
     const char **why);
+/* The document of the relay at that URL (NIP-11), by HTTP: frame() has the
+ * whole body, once, when there is one and it is not too long; closed() comes
+ * behind it as ever. */
+struct nostr_ws *nostr_ws_get(struct nostr_net *, const struct nostr_url *,
+    const char *address, const struct nostr_ws_ops *, void *arg,
+    const char **why);
 /* One frame at a time: -1 while the one before waits. */
 int nostr_ws_send(struct nostr_ws *, const void *text, size_t len);
 bool nostr_ws_busy(const struct nostr_ws *);

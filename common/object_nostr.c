@@ -101,6 +101,32 @@ object_telemetry(struct json_out *o, const struct agent_rec *a)
 	telemetry_write(o, a);
 }
 
+static void
+put_limit(struct json_out *o, const char *key, uint32_t n)
+{
+	if (n == 0)
+		json_knull(o, key);
+	else
+		json_kuint(o, key, n);
+}
+
+/* What it says of itself; null where it says nothing. */
+static void
+put_limits(struct json_out *o, const struct nostr_relay_rec *r)
+{
+	if (!r->told) {
+		json_knull(o, "limits");
+		return;
+	}
+	json_kobject(o, "limits");
+	put_limit(o, "message_bytes", r->message_max);
+	put_limit(o, "content_characters", r->content_max);
+	put_limit(o, "event_tags", r->tags_max);
+	json_kbool(o, "auth_required", r->auth);
+	json_kbool(o, "payment_required", r->payment);
+	json_object_end(o);
+}
+
 void
 object_nostr_relay(struct json_out *o, const struct nostr_relay_rec *r)
 {
@@ -119,5 +145,7 @@ object_nostr_relay(struct json_out *o, const struct nostr_relay_rec *r)
 	json_kuint(o, "pending", r->pending);
 	json_kuint(o, "telemetry", r->telemetry);
 	json_kdouble(o, "rate", r->rate);
+	json_kuint(o, "pow_bits", r->pow);
+	put_limits(o, r);
 	json_object_end(o);
 }

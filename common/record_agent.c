@@ -90,6 +90,13 @@ nostr_relay_put(struct mbuf *m, const struct nostr_relay_rec *r)
 	msg_put_u64(m, r->telemetry);
 	msg_put_double(m, r->rate);
 	msg_put_u8(m, r->subscribed);
+	msg_put_u8(m, r->told);
+	msg_put_u8(m, r->auth);
+	msg_put_u8(m, r->payment);
+	msg_put_u32(m, r->message_max);
+	msg_put_u32(m, r->content_max);
+	msg_put_u32(m, r->tags_max);
+	msg_put_u32(m, r->pow);
 }
 
 void
@@ -109,6 +116,13 @@ nostr_relay_get(struct mcur *c, struct nostr_relay_rec *r)
 	r->telemetry = msg_get_u64(c);
 	r->rate = msg_get_double(c);
 	r->subscribed = msg_get_bool(c);
+	r->told = msg_get_bool(c);
+	r->auth = msg_get_bool(c);
+	r->payment = msg_get_bool(c);
+	r->message_max = msg_get_u32(c);
+	r->content_max = msg_get_u32(c);
+	r->tags_max = msg_get_u32(c);
+	r->pow = msg_get_u32(c);
 }
 
 /* --- telemetry --- */

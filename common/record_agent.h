@@ -67,6 +67,10 @@ struct nostr_relay_rec {
 	uint64_t telemetry; /* events of agents that came from it */
 	double rate;        /* events a second, at present */
 	bool subscribed;
+	/* What it says of itself (NIP-11); 0: nothing. */
+	bool told, auth, payment;
+	uint32_t message_max, content_max, tags_max;
+	uint32_t pow; /* bits of proof of work that it wants */
 };
 
 void nostr_relay_put(struct mbuf *, const struct nostr_relay_rec *);

@@ -2,6 +2,7 @@
  * Tables of relays and agents.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/record_agent.h"
@@ -20,6 +21,7 @@ static const struct table_column relays[] = {
 	{ "LOST", 1, 0 },
 	{ "PENDING", 1, 0 },
 	{ "RATE", 1, 0 },
+	{ "LIMITS", 0, 0 },
 	{ "IT SAID", 0, 60 },
 	{ NULL, 0, 0 },
 };
@@ -47,6 +49,22 @@ nostr_columns(enum listing listing)
 					NULL;
 }
 
+/* What it says of itself, and what it wants, as far as it matters. */
+static void
+limits_cell(struct table *t, const struct nostr_relay_rec *r)
+{
+	char size[UNITS_TEXT + 8] = "", pow[24] = "", num[UNITS_TEXT];
+
+	if (r->message_max > 0)
+		snprintf(size, sizeof(size), "%s",
+		    units_bytes(r->message_max, num));
+	if (r->pow > 0)
+		snprintf(pow, sizeof(pow), "%s%u bits",
+		    size[0] != '\0' ? ", " : "", r->pow);
+	table_cell(t, "%s%s%s%s", size, pow, r->auth ? " auth" : "",
+	    r->payment ? " paid" : "");
+}
+
 void
 relay_row(struct output *o, const struct nostr_relay_rec *r)
 {
@@ -63,6 +81,7 @@ relay_row(struct output *o, const struct nostr_relay_rec *r)
 	table_cell(t, "%s", units_count(r->lost, num));
 	table_cell(t, "%s", units_count(r->pending, num));
 	table_cell(t, "%.3g/s", r->rate);
+	limits_cell(t, r);
 	table_cell(t, "%s", r->reason[0] == '\0' ? "" : safe(r->reason, buf));
 	table_row(t, text_colour(o, well ? NULL : YELLOW));
 }

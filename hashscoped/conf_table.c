@@ -372,7 +372,7 @@ static const struct conf_key nostr_keys[] = {
 	    .off = AT(nostr.alerts_pause),
 	    .min = 10,
 	    .max = HOUR },
-	COUNT("pow", nostr.pow, 0, 32),
+	COUNT("pow", nostr.pow, 0, 24),
 	STRING("ca", nostr.ca, norm_text),
 	STRING("key", nostr.key, norm_text),
 };

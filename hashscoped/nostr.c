@@ -247,6 +247,7 @@ fill(struct supervisor *sup, const struct config *conf, struct nostr_conf *n)
 	n->pause_ms = (uint32_t)c->pause;
 	n->blocked_ms = (uint32_t)c->refused;
 	n->outbox_bytes = c->outbox;
+	n->encrypted = c->group[0] != '\0';
 	n->pow = (uint8_t)c->pow;
 	n->alerts = c->alerts[0] != '\0' &&
 	    nostr_public_parse(c->alerts, n->alerts_to) == 0;

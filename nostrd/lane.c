@@ -19,8 +19,11 @@
 #define FRESH_EPHEMERAL_S 50  /* relays refuse those older than 60 s */
 #define EXPIRES_S         600 /* of events that are kept */
 #define FRESH_KEPT_S      540
-#define JOURNAL_MAGIC     0x4c414e31u
+#define JOURNAL_MAGIC     0x4c414e32u
+#define JOURNAL_RANGE     25u /* bytes */
 #define AGAIN_MS          200
+#define TAGS_ALL          8     /* that one of our events may have */
+#define FEW               0x80u /* in the journal, with the bits of work */
 
 /* --- the journal --- */
 
@@ -43,6 +46,7 @@ journal_write(struct lane *l)
 		msg_put_u64(m, l->range[i].from);
 		msg_put_u64(m, l->range[i].to);
 		msg_put_i64(m, l->range[i].created_at);
+		msg_put_u8(m, l->range[i].pow | (l->range[i].few ? FEW : 0));
 	}
 	sha256(m->data, m->len, sum);
 	msg_put_raw(m, sum, 8);
@@ -80,10 +84,10 @@ journal_parse(struct lane *l, const uint8_t *p, size_t len)
 		return -1;
 	l->next = msg_get_u64(&c);
 	n = msg_get_u32(&c);
-	if (c.bad || n > LANE_RANGES || c.left < n * 24 + 8)
+	if (c.bad || n > LANE_RANGES || c.left < n * JOURNAL_RANGE + 8)
 		return -1;
-	sha256(p, 16 + n * 24, sum);
-	if (memcmp(p + 16 + n * 24, sum, 8) != 0)
+	sha256(p, 16 + n * JOURNAL_RANGE, sum);
+	if (memcmp(p + 16 + n * JOURNAL_RANGE, sum, 8) != 0)
 		return -1;
 	while (n-- > 0) {
 		uint64_t from = msg_get_u64(&c), to = msg_get_u64(&c);
@@ -91,6 +95,9 @@ journal_parse(struct lane *l, const uint8_t *p, size_t len)
 		if ((r = range_new(l, from, to)) == NULL || from > to)
 			return -1;
 		r->created_at = msg_get_i64(&c);
+		r->pow = msg_get_u8(&c);
+		r->few = (r->pow & FEW) != 0;
+		r->pow &= (uint8_t)~FEW;
 		r->exact = r->created_at != 0;
 	}
 	return 0;
@@ -116,7 +123,7 @@ journal_fit(struct lane *l)
 static void
 journal_read(struct lane *l)
 {
-	uint8_t p[16 + LANE_RANGES * 24 + 8];
+	uint8_t p[16 + LANE_RANGES * JOURNAL_RANGE + 8];
 	ssize_t n = pread(l->fd, p, sizeof(p), 0);
 
 	if (n <= 0 || journal_parse(l, p, (size_t)n) == -1) {
@@ -225,16 +232,19 @@ kind_of(const struct lane *l)
 }
 
 static void
-common_tags(struct lane *l, const char *type, const char *schema)
+common_tags(struct lane *l, bool few, const char *type, const char *schema)
 {
 	const char *run = relay_nostrd(l->relay)->conf.run;
 	struct draft *d = &l->draft;
 
 	draft_tag(d, "t", "hashscope");
 	draft_tag(d, "t", "hashscope:%s", run);
-	draft_tag(d, "run", "%s", run);
-	draft_tag(d, "type", "%s", type);
-	draft_tag(d, "schema", "%s", schema);
+	/* For people only; the content says the same. */
+	if (!few) {
+		draft_tag(d, "run", "%s", run);
+		draft_tag(d, "type", "%s", type);
+		draft_tag(d, "schema", "%s", schema);
+	}
 	if (!NOSTR_EPHEMERAL(d->event.kind))
 		draft_tag(d, "expiration", "%lld",
 		    (long long)d->event.created_at + EXPIRES_S);
@@ -247,7 +257,7 @@ fill_batch(struct lane *l, struct range *r)
 	struct nostrd *n = relay_nostrd(l->relay);
 	const struct publisher *p = relay_publisher(l->relay);
 	unsigned rows = r->exact ? NOSTR_ROWS_MAX : p->rows, count;
-	size_t max = r->exact ? MSG_KIB(64) : p->conf.bytes;
+	size_t max = r->exact ? MSG_KIB(64) : p->bytes;
 	struct nostr_batch *b = nostr_batch_new();
 	struct outbox_rec rec;
 	uint64_t i;
@@ -269,7 +279,7 @@ fill_batch(struct lane *l, struct range *r)
 	nostr_batch_write(b, &l->draft.content);
 	nostr_batch_free(b);
 	draft_tag(&l->draft, "d", "%s", n->conf.run);
-	common_tags(l, "share-batch", "hashscope.v2");
+	common_tags(l, r->few, "share-batch", "hashscope.v2");
 	return count;
 }
 
@@ -298,7 +308,7 @@ fill_single(struct lane *l, struct range *r)
 	uuid_text(rec.share.session, session);
 	draft_tag(&l->draft, "d", "%s:%s:%llu", n->conf.run, session,
 	    (unsigned long long)rec.share.seq);
-	common_tags(l, "share", "hashscope.v1");
+	common_tags(l, r->few, "share", "hashscope.v1");
 	return 1;
 }
 
@@ -324,6 +334,8 @@ on_signed(void *arg, struct draft *d, bool ok)
 	uint64_t fresh;
 
 	l->signing = NULL;
+	if (d->late)
+		pub_pow_failed(relay_publisher(l->relay), nostrd_now());
 	if (!ok || r == NULL) {
 		if (r != NULL)
 			r->state = RANGE_TODO;
@@ -350,6 +362,7 @@ static int
 make_event(struct lane *l, struct range *r)
 {
 	struct nostrd *n = relay_nostrd(l->relay);
+	const struct publisher *p = relay_publisher(l->relay);
 	int64_t now = nostrd_real_us() / 1000000;
 	uint64_t to = r->to;
 	unsigned count;
@@ -360,9 +373,13 @@ make_event(struct lane *l, struct range *r)
 		journal_write(l);
 		return 0;
 	}
-	if (!r->exact)
+	if (!r->exact) {
 		r->created_at = now;
+		r->pow = (uint8_t)pub_pow(p);
+		r->few = p->info.tags_max > 0 && p->info.tags_max < TAGS_ALL;
+	}
 	draft_begin(&l->draft, kind_of(l), r->created_at);
+	l->draft.pow = r->pow;
 	count = l->batch ? fill_batch(l, r) : fill_single(l, r);
 	if (r->to < r->from) {
 		/* One that does not fit even alone. */

@@ -51,6 +51,8 @@ struct range {
 	uint64_t cookie;
 	uint64_t from, to;
 	int64_t created_at; /* 0: not yet, or to be signed anew */
+	uint8_t pow;        /* bits of proof of work in it */
+	bool few;           /* without the tags that can be spared */
 	bool exact;         /* it was an event: not to be extended */
 };
 

@@ -168,6 +168,8 @@ fill_conf(const struct nostr_conf *n, struct pub_conf *c)
 	if (c->pause_max_ms < c->pause_ms)
 		c->pause_max_ms = c->pause_ms;
 	c->blocked_ms = n->blocked_ms;
+	c->pow = n->pow;
+	c->encrypted = n->encrypted;
 }
 
 static void
@@ -271,5 +273,12 @@ relay_describe(const struct relay *r, struct nostr_relay_rec *rec)
 	    (r->single != NULL ? lane_pending(r->single) : 0);
 	rec->telemetry = r->telemetry;
 	rec->rate = p->rate;
+	rec->told = p->info.known;
+	rec->auth = p->info.auth;
+	rec->payment = p->info.payment;
+	rec->message_max = p->info.message_max;
+	rec->content_max = p->info.content_max;
+	rec->tags_max = p->info.tags_max;
+	rec->pow = p->pow;
 	rec->subscribed = p->state == PUB_OPEN && p->sub_open;
 }

@@ -7,7 +7,7 @@
 
 #include <event2/event.h>
 
-#include "common/nostr_event.h"
+#include "common/nostr_pow.h"
 #include "common/proc.h"
 
 #define DRAFT_TAGS 10
@@ -18,6 +18,9 @@ struct draft {
 	char text[DRAFT_TAGS][400]; /* values of its tags */
 	unsigned ntext;
 	struct mbuf content;
+	unsigned pow; /* bits of proof of work that it gets */
+	bool late;    /* which were not found in time */
+	struct nostr_nonce nonce;
 };
 
 /* --- sign.c --- */

@@ -14,11 +14,14 @@
 #include "common/utf8.h"
 #include "nostrd/tie.h"
 
-#define ADDRS      8
-#define LEAST_MS   5
-#define AWAY_MS    200
-#define SINCE_S    10 /* subscribed again from before the last event */
-#define REFRESH_MS 300000u
+#define ADDRS            8
+#define LEAST_MS         5
+#define AWAY_MS          200
+#define SINCE_S          10 /* subscribed again from before the last event */
+#define REFRESH_MS       300000u
+/* The document is read again after so long, and looked after so often. */
+#define DOCUMENT_MS      3600000u
+#define DOCUMENT_LOOK_MS 1000u
 
 struct tie {
 	struct tie_env env;
@@ -28,11 +31,14 @@ struct tie {
 	struct nostr_url parts;
 	struct publisher pub;
 	struct nostr_ws *ws;
+	struct nostr_ws *document; /* what it says of itself, being read */
+	uint64_t document_ms;      /* since when; or when to read it again */
 	struct event *timer;
 	bool turning, again;
 	/* addresses */
 	char addr[ADDRS][48];
 	unsigned naddrs, next_addr;
+	char at[256];   /* the one that we are connected to */
 	uint32_t asked; /* 0: nobody */
 	uint64_t resolved_ms;
 	/* subscription */
@@ -42,6 +48,8 @@ struct tie {
 	struct mbuf frame;
 	struct jtree tree;
 	char said[NOSTR_TEXT_MAX]; /* the reason that was told last */
+	uint64_t said_until;       /* until then it was told that it does not
+				    * want events */
 	int64_t state_us;
 	enum pub_state state;
 };
@@ -104,6 +112,68 @@ say_trouble(struct tie *t)
 	t->ops->say(t->arg, t, true, text);
 }
 
+/* Once each time that it does not want our events. */
+static void
+say_blocked(struct tie *t, uint64_t now)
+{
+	if (now >= t->pub.blocked_until || now < t->said_until)
+		return;
+	t->said_until = t->pub.blocked_until;
+	say_trouble(t);
+}
+
+/* --- what it says of itself (NIP-11) --- */
+
+/* Nothing depends on it: a relay without it, or with a wrong one, is used as
+ * it answers. */
+static void
+on_document(void *arg, const char *text, size_t len)
+{
+	struct tie *t = arg;
+	struct nostr_info info;
+
+	if (nostr_info_parse(&info, &t->tree, text, len) == 0)
+		pub_info(&t->pub, now_ms(), &info);
+	tie_turn(t);
+}
+
+static void
+on_document_end(void *arg, const char *why)
+{
+	struct tie *t = arg;
+
+	t->document = NULL;
+	t->document_ms = now_ms() + DOCUMENT_MS;
+}
+
+static const struct nostr_ws_ops document_ops = { .frame = on_document,
+	.closed = on_document_end };
+
+/* Beside the connection that has just been made, and not often. */
+static void
+read_document(struct tie *t, uint64_t now)
+{
+	const char *why;
+
+	if (t->document != NULL || now < t->document_ms)
+		return;
+	t->document = nostr_ws_get(t->env.net, &t->parts, t->at, &document_ops,
+	    t, &why);
+	t->document_ms = t->document != NULL ? now : now + DOCUMENT_MS;
+}
+
+/* One that is slow has said nothing. */
+static void
+end_document(struct tie *t, uint64_t now, bool anyway)
+{
+	if (t->document == NULL ||
+	    (!anyway && now - t->document_ms < t->pub.conf.connect_ms))
+		return;
+	nostr_ws_close(t->document, true);
+	t->document = NULL;
+	t->document_ms = now + DOCUMENT_MS;
+}
+
 /* --- the connection's words --- */
 
 static void
@@ -114,6 +184,7 @@ on_opened(void *arg)
 	pub_opened(&t->pub, now_ms());
 	t->said[0] = '\0';
 	t->ops->say(t->arg, t, false, "connected");
+	read_document(t, now_ms());
 	tie_turn(t);
 }
 
@@ -219,6 +290,7 @@ connect_now(struct tie *t, uint64_t now)
 
 	if (addr == NULL)
 		return;
+	snprintf(t->at, sizeof(t->at), "%s", addr);
 	pub_connecting(&t->pub, now);
 	t->ws = nostr_ws_open(t->env.net, &t->parts, addr, &ws_ops, t, &why);
 	if (t->ws == NULL) {
@@ -264,6 +336,8 @@ static void
 one_turn(struct tie *t, uint64_t now)
 {
 	pub_tick(&t->pub, now);
+	say_blocked(t, now);
+	end_document(t, now, false);
 	if (pub_hang_up(&t->pub) && t->ws != NULL)
 		nostr_ws_close(t->ws, false);
 	if (pub_may_connect(&t->pub, now) && t->ws == NULL)
@@ -289,6 +363,8 @@ set_timer(struct tie *t, uint64_t now)
 
 	if (t->ops->wake != NULL && (other = t->ops->wake(t->arg, now)) < ms)
 		ms = other;
+	if (t->document != NULL && ms > DOCUMENT_LOOK_MS)
+		ms = DOCUMENT_LOOK_MS;
 	if (ms == PUB_NEVER) {
 		evtimer_del(t->timer);
 		return;
@@ -364,6 +440,7 @@ tie_free(struct tie *t)
 		return;
 	if (t->ws != NULL)
 		nostr_ws_close(t->ws, true);
+	end_document(t, 0, true);
 	sign_forget(t->env.signer, &t->auth);
 	mbuf_free(&t->auth.content);
 	pub_clear(&t->pub);

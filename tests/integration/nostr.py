@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import http
 import json
 import os
 import ssl
@@ -109,6 +110,11 @@ def event_id(e):
                        e["content"]], separators=(",", ":"),
                       ensure_ascii=False)
     return hashlib.sha256(text.encode()).digest()
+
+
+def zero_bits(e):
+    """That its id begins with."""
+    return 256 - int(e["id"], 16).bit_length()
 
 
 def is_good(e):
@@ -249,6 +255,9 @@ class Relay:
         self.auths = []
         self.connections = 0
         self.hold = None    # an Event: accepts TCP, and does nothing
+        self.document = None  # of NIP-11: bytes; None: there is none
+        self.documents = 0  # how often it was asked for
+        self.slow = False   # it never comes
         self._clients = {}  # socket: {subscription: filter}
         self._tls = None
         if tls:
@@ -278,7 +287,20 @@ class Relay:
     async def _start(self):
         self._server = await websockets.serve(
             self._client, "127.0.0.1", self.port, ssl=self._tls,
-            max_size=2**20, ping_interval=None, close_timeout=0.2)
+            max_size=2**20, ping_interval=None, close_timeout=0.2,
+            process_request=self._http)
+
+    async def _http(self, _, headers):
+        if "Upgrade" in headers:
+            return None
+        assert headers["Accept"] == "application/nostr+json"
+        self.documents += 1
+        while self.slow:
+            await asyncio.sleep(0.02)
+        if self.document is None:
+            return http.HTTPStatus.NOT_FOUND, [], b"none here"
+        kind = [("Content-Type", "application/nostr+json")]
+        return http.HTTPStatus.OK, kind, self.document
 
     def start(self):
         """Opens its port."""
@@ -384,6 +406,7 @@ class Relay:
 
     def close(self):
         """Ends it."""
+        self.slow = False
         with contextlib.suppress(Exception):
             self.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)

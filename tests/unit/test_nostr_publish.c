@@ -204,6 +204,58 @@ test_rate_limited(void **state)
 }
 
 /* No OK: the same once more, then another connection, with the same id. */
+/* Proof of work: what it says, more when it does not say, and the bound. */
+static void
+test_pow(void **state)
+{
+	const size_t most = p.bytes;
+
+	assert_int_equal(pub_pow(&p), 0);
+	add(1);
+	write_one();
+	answer(1, "false,\"pow: difficulty 3 is less than 16\"");
+	assert_int_equal(done_what, PUB_AGAIN);
+	assert_int_equal(pub_pow(&p), 16);
+	assert_true(p.bytes < most && p.bytes >= 1024);
+	add(2);
+	write_one();
+	done_what = -1;
+	answer(2, "false,\"pow: 21 bits\"");
+	/* It is kept, and nothing is written for a while. */
+	assert_int_equal(done_what, -1);
+	assert_int_equal(p.nflights, 1);
+	assert_string_equal(p.reason,
+	    "it wants 21 bits of proof of work, of which 20 are configured at "
+	    "most");
+	assert_false(pub_wants(&p, now));
+	assert_int_equal(pub_pow(&p), 0);
+	now += p.conf.blocked_ms;
+	assert_true(pub_wants(&p, now));
+}
+
+static void
+test_info(void **state)
+{
+	struct nostr_info i = { .known = true, .message_max = 20000 };
+
+	pub_info(&p, now, &i);
+	assert_int_equal(p.bytes, (20000 - 2048) / 3 * 2);
+	i.content_max = 5000;
+	pub_info(&p, now, &i);
+	assert_int_equal(p.bytes, 5000);
+	p.conf.encrypted = true;
+	pub_info(&p, now, &i);
+	assert_int_equal(p.bytes, 5000 / 3 * 2);
+	/* Nothing fits into that: it is not so. */
+	i.content_max = i.message_max = 100;
+	pub_info(&p, now, &i);
+	assert_int_equal(p.bytes, p.conf.bytes);
+	i.pow = 30;
+	assert_true(pub_wants(&p, now));
+	pub_info(&p, now, &i);
+	assert_false(pub_wants(&p, now));
+}
+
 static void
 test_silent(void **state)
 {
@@ -538,6 +590,8 @@ main(void)
 		TEST(test_accepted),
 		TEST(test_pace),
 		TEST(test_rate_limited),
+		TEST(test_pow),
+		TEST(test_info),
 		TEST(test_silent),
 		TEST(test_unanswered),
 		TEST(test_old),

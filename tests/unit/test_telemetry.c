@@ -139,7 +139,8 @@ test_relay(void **state)
 	    "{\"url\":\"wss://x\",\"state\":\"connected\",\"reason\":null,"
 	    "\"since\":\"1970-01-01T00:00:00.000001Z\",\"subscribed\":true,"
 	    "\"connects\":0,\"sent\":3,\"accepted\":0,\"refused\":0,\"lost\":0,"
-	    "\"rate_limited\":0,\"pending\":0,\"telemetry\":0,\"rate\":0.5}");
+	    "\"rate_limited\":0,\"pending\":0,\"telemetry\":0,\"rate\":0.5,"
+	    "\"pow_bits\":0,\"limits\":null}");
 	json_clear(&o);
 	mbuf_free(&m);
 }
