@@ -275,3 +275,38 @@ head_parse(const char *text, size_t len, struct head *h)
 		return bad(h, first ? 414 : 431, "the head is too long");
 	return HEAD_MORE;
 }
+
+/* Puts back what ended a line at p; the offset of the next one, 0: not both. */
+static size_t
+restore_end(char *region, size_t len, size_t p)
+{
+	if (p + 1 >= len || region[p] != '\0' || region[p + 1] != '\0')
+		return 0;
+	region[p] = '\r';
+	region[p + 1] = '\n';
+	return p + 2;
+}
+
+int
+head_restore(char *region, size_t len, size_t version, const char *target,
+    size_t target_len)
+{
+	size_t method = strnlen(region, len), p;
+	int n = 0;
+
+	if (version > len || method + target_len + 2 != version ||
+	    region[version - 1] != '\0')
+		return -1;
+	region[method] = region[version - 1] = ' ';
+	memcpy(region + method + 1, target, target_len);
+	p = restore_end(region, len,
+	    version + strnlen(region + version, len - version));
+	for (; p != 0 && p < len && region[p] != '\0'; n++) {
+		p += strnlen(region + p, len - p);
+		if (p == len)
+			return -1;
+		region[p++] = ':';
+		p = restore_end(region, len, p + strnlen(region + p, len - p));
+	}
+	return p != 0 && restore_end(region, len, p) == len ? n : -1;
+}

@@ -38,6 +38,19 @@ enum head_result {
 
 enum head_result head_parse(const char *, size_t, struct head *);
 
+/*
+ * A head as it came, from what a library has left of it that reads it in
+ * place: NUL stands for each byte of a line's end, for the first colon of each
+ * header and for the two spaces of the first line, whose target (given as it
+ * came) is not there any more.  region is changed in place.
+ *
+ * region is len bytes up to the end of the empty line, version the offset of
+ * "HTTP/1.1" in it.  The number of headers; -1 when some line did not end in
+ * CR LF or a header was folded: then the library has put something right.
+ */
+int head_restore(char *region, size_t len, size_t version, const char *target,
+    size_t target_len);
+
 bool span_is(struct span, const char *); /* ASCII case does not matter */
 /* A word in a list with commas. */
 bool span_has(struct span, const char *word);

@@ -1,8 +1,9 @@
 /*
  * libmicrohttpd, in our loop: it lends us its epoll descriptor and runs when
- * that says so.  The first head of a connection was checked at the door; of
- * those that follow on it libmicrohttpd is asked what it has read, and what
- * could be taken in two ways is refused here too.
+ * that says so.  The first head of a connection was checked at the door.  Those
+ * that follow on it libmicrohttpd reads in place, leniently; they are put
+ * together again from what it has left and checked by the same parser, before
+ * anything is done about them.
  */
 #include <sys/socket.h>
 
@@ -25,6 +26,8 @@ struct http {
 	unsigned nconns;
 	const struct sockaddr_storage *adding; /* inside http_add() */
 	int adding_fd;
+	bool strange; /* this libmicrohttpd leaves something else */
+	char head[HEAD_MAX];
 };
 
 /* --- running --- */
@@ -182,6 +185,7 @@ on_uri(void *cls, const char *uri, struct MHD_Connection *conn)
 		free(r);
 		return NULL;
 	}
+	r->target_len = strlen(r->target);
 	q = strchr(r->target, '?');
 	r->query = "";
 	if (q != NULL) {
@@ -249,12 +253,7 @@ request_done(struct request *r)
 	http_kick(r->api->http);
 }
 
-/* --- the head of a request on a connection that had one before --- */
-
-struct look {
-	struct head h;
-	const char *bad;
-};
+/* --- heads --- */
 
 static enum MHD_Result
 on_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
@@ -273,60 +272,103 @@ on_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
 		{ "content-length", offsetof(struct head, length) },
 		{ "transfer-encoding", offsetof(struct head, encoding) },
 	};
-	struct look *l = cls;
-	struct span name = { key, key_len }, *into;
+	struct span name = { key, key_len };
+	struct head *h = cls;
 
-	for (size_t i = 0; i < key_len; i++)
-		if ((unsigned char)key[i] <= ' ')
-			l->bad = "a header is malformed";
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)value[i] < ' ' && value[i] != '\t')
-			l->bad = "a control character in a header";
-	for (size_t i = 0; i < sizeof(tab) / sizeof(tab[0]); i++) {
-		if (!span_is(name, tab[i].name))
-			continue;
-		into = (struct span *)(void *)((char *)&l->h + tab[i].at);
-		if (into->p != NULL)
-			l->bad = "a header that may come once came twice";
-		*into = (struct span){ value == NULL ? "" : value, len };
-	}
+	for (size_t i = 0; i < sizeof(tab) / sizeof(tab[0]); i++)
+		if (span_is(name, tab[i].name))
+			*(struct span *)(void *)((char *)h + tab[i].at) =
+			    (struct span){ value == NULL ? "" : value, len };
 	return MHD_YES;
+}
+
+/* As it came, into the buffer: its length, 0 when something was put right. */
+static size_t
+restore(struct request *r, const char *method, const char *version)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->conn,
+	    MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	size_t len = info == NULL ? 0 : info->header_size,
+	       at = (size_t)((uintptr_t)version - (uintptr_t)method);
+	struct http *h = r->api->http;
+	char *q = r->target + strlen(r->target);
+	int n;
+
+	if (len > HEAD_MAX)
+		return len;
+	/* A version that is none is not within the head. */
+	if (at >= len)
+		return 0;
+	memcpy(h->head, method, len);
+	if (strlen(r->target) < r->target_len)
+		*q = '?';
+	n = head_restore(h->head, len, at, r->target, r->target_len);
+	r->target[q - r->target] = '\0';
+	return n != -1 &&
+		n ==
+		    MHD_get_connection_values_n(r->conn, MHD_HEADER_KIND, NULL,
+			NULL) ?
+	    len :
+	    0;
 }
 
 /* 0, or the status with which it is refused. */
 static unsigned
-check_head(struct request *r, struct look *l)
+read_head(struct request *r, const char *version, struct head *h)
+{
+	struct http *http = r->api->http;
+	size_t len = restore(r, r->method, version);
+	bool first = !r->hc->used;
+
+	memset(h, 0, sizeof(*h));
+	r->hc->used = true;
+	if (len > 0 && head_parse(http->head, len, h) == HEAD_OK)
+		return 0;
+	if (h->why == NULL)
+		h->why =
+		    "a line that does not end in CR LF, or a folded header";
+	if (len > 0 || !first)
+		return h->status != 0 ? h->status : 400;
+	/* The door found nothing wrong with it, so it is the library that is
+	 * another: no connection has a second request then. */
+	if (!http->strange)
+		log_warnx("this libmicrohttpd (%s) reads requests in another "
+			  "way: connections are not kept",
+		    MHD_get_version());
+	http->strange = true;
+	MHD_get_connection_values_n(r->conn, MHD_HEADER_KIND, on_header, h);
+	return 0;
+}
+
+/* 0, or the status with which it is refused. */
+static unsigned
+check_head(struct request *r, struct head *h)
 {
 	struct apid *a = r->api;
-	struct head *h = &l->h;
 	bool get = strcmp(r->method, "GET") == 0 ||
 	    strcmp(r->method, "HEAD") == 0;
 
-	if (h->length.p != NULL && h->encoding.p != NULL)
-		l->bad = "both Content-Length and Transfer-Encoding";
-	if (l->bad != NULL)
-		return 400;
 	if (h->upgrade.p != NULL) {
-		l->bad = "a new connection is needed for an upgrade";
+		h->why = "a new connection is needed for an upgrade";
 		return span_is(h->upgrade, "websocket") ? 426 : 400;
 	}
 	if (!guard_host(a, h->host)) {
 		refuse_count(a, REFUSED_HOST, r->hc->peer, h->host);
-		l->bad = "this name is not ours (console { host … })";
+		h->why = "this name is not ours (console { host … })";
 		return 403;
 	}
 	r->origin = guard_origin(a, h->origin, h->host);
 	(void)span_copy(h->origin, r->origin_text, sizeof(r->origin_text));
 	if (r->origin == ORIGIN_FOREIGN) {
 		refuse_count(a, REFUSED_ORIGIN, r->hc->peer, h->origin);
-		l->bad = "this origin is not allowed (console { cors … })";
+		h->why = "this origin is not allowed (console { cors … })";
 		return 403;
 	}
 	if (!get && r->origin == ORIGIN_NONE &&
 	    (span_is(h->fetch_site, "cross-site") ||
 		span_is(h->fetch_site, "same-site"))) {
 		refuse_count(a, REFUSED_FORM, r->hc->peer, h->fetch_site);
-		l->bad = "a page of another site may not act here";
+		h->why = "a page of another site may not act here";
 		return 403;
 	}
 	return 0;
@@ -351,36 +393,38 @@ is_form(struct request *r)
 
 /* Its head is there. */
 static void
-begin(struct request *r, const char *method)
+begin(struct request *r, const char *method, const char *version)
 {
-	struct look l;
+	struct head h;
 	unsigned status;
 
-	memset(&l, 0, sizeof(l));
 	r->begun = true;
 	r->method = method;
-	MHD_get_connection_values_n(r->conn, MHD_HEADER_KIND, on_header, &l);
+	status = read_head(r, version, &h);
+	if (r->api->http->strange)
+		reply_header(r, "Connection", "close");
 	if (!guard_may_ask(r->api->guard, &r->hc->addr)) {
 		reply_header(r, "Retry-After", "1");
 		reply_error(r, 429, "too many requests");
 		return;
 	}
-	status = check_head(r, &l);
+	if (status == 0)
+		status = check_head(r, &h);
 	if (status != 0) {
 		reply_header(r, "Connection", "close");
 		if (status == 426)
 			reply_header(r, "Upgrade", "websocket");
-		reply_error(r, status, "%s", l.bad);
+		reply_error(r, status, "%s", h.why);
 		return;
 	}
-	if (l.h.length.p != NULL &&
-	    strtoul(l.h.length.p, NULL, 10) > API_BODY_MAX) {
+	if (h.length.p != NULL &&
+	    strtoul(h.length.p, NULL, 10) > API_BODY_MAX) {
 		reply_header(r, "Connection", "close");
 		reply_error(r, 413, "the body is too long");
 		return;
 	}
 	r->form = is_form(r);
-	guard_who(r->api, &l.h, r->hc->peer, &r->identify.who);
+	guard_who(r->api, &h, r->hc->peer, &r->identify.who);
 }
 
 /* The answer becomes libmicrohttpd's. */
@@ -411,7 +455,7 @@ on_access(void *cls, struct MHD_Connection *conn, const char *url,
 	if (r == NULL || r->answered)
 		return MHD_NO;
 	if (!r->begun) {
-		begin(r, method);
+		begin(r, method, version);
 		return r->answer != NULL ? queue(r) : MHD_YES;
 	}
 	if (*len > 0) {

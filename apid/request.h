@@ -29,6 +29,7 @@ struct http_conn {
 		CONN_ANSWERS /* the client takes it */
 	} phase;
 	int64_t allowed_ms; /* for CONN_ANSWERS */
+	bool used;          /* had a request: the door has seen the first */
 };
 
 struct request {
@@ -37,6 +38,7 @@ struct request {
 	struct MHD_Connection *conn;
 	const struct route *route;
 	char *target;      /* as it came, cut at ? */
+	size_t target_len; /* before that */
 	const char *query; /* "" none */
 	char *decoded;     /* the values of params point into it */
 	const char *method;

@@ -75,6 +75,61 @@ test_good(void **state)
 	assert_true(h.wants_ws);
 }
 
+/* As libmicrohttpd leaves it: \1 stands for the NULs. */
+static int
+restored(const char *left, const char *target, const char *want)
+{
+	char region[512];
+	size_t len = strlen(left);
+	const char *version = strstr(left, "HTTP/1.1");
+	int n;
+
+	memcpy(region, left, len);
+	for (size_t i = 0; i < len; i++)
+		if (region[i] == '\1')
+			region[i] = '\0';
+	n = head_restore(region, len, (size_t)(version - left), target,
+	    strlen(target));
+	if (n != -1) {
+		assert_int_equal(len, strlen(want));
+		assert_memory_equal(region, want, len);
+	}
+	return n;
+}
+
+static void
+test_restore(void **state)
+{
+	static const char *const mended[] = {
+		/* A bare LF, in each place. */
+		"GET\1/a\1HTTP/1.1\1Host\1 x\1\1\1\1",
+		"GET\1/a\1HTTP/1.1\1\1Host\1 x\1X\1y\1\1\1\1",
+		"GET\1/a\1HTTP/1.1\1\1Host\1 x\1\1\1",
+		"GET\1/a\1HTTP/1.1\1\1Host\1 x\1\1",
+		"GET\1/a\1HTTP/1.1\1\1Host\1 x\1",
+		"GET\1/a\1HTTP/1.1\1\1Host\1 x",
+		"GET\1/a\1HTTP/1.1\1\1Host",
+		"GET\1/a\1HTTP/1.1\1\1",
+		"GET\1/a\1HTTP/1.1",
+		/* Folded: the header has gone elsewhere. */
+		"GET\1/a\1HTTP/1.1\1\1\1\1 x\1\1 y\1\1\1\1",
+		/* More between the words than a space. */
+		"GET\1 /a\1HTTP/1.1\1\1\1\1",
+		"GET\1/a \1HTTP/1.1\1\1\1\1",
+	};
+
+	assert_int_equal(restored("GET\1/a\1HTTP/1.1\1\1\1\1", "/a",
+			     "GET /a HTTP/1.1\r\n\r\n"),
+	    0);
+	/* What was in a target's place does not matter. */
+	assert_int_equal(
+	    restored("GET\1/\1a\1%\1HTTP/1.1\1\1Host\1 a:b \1\1X\1\1\1\1\1",
+		"/?a=%", "GET /?a=% HTTP/1.1\r\nHost: a:b \r\nX:\r\n\r\n"),
+	    2);
+	for (size_t i = 0; i < sizeof(mended) / sizeof(mended[0]); i++)
+		assert_int_equal(restored(mended[i], "/a", ""), -1);
+}
+
 static void
 test_bad(void **state)
 {
@@ -224,6 +279,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_restore),
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_pack),
 	};
