@@ -4,6 +4,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
+import { manyMessages, missed } from './live.mjs'
 
 const PAGES = ['/', '/sessions', '/messages', '/shares', '/workers', '/jobs', '/alerts', '/agents', '/settings', '/settings/processes', '/settings/export', '/settings/users', '/settings/tokens', '/settings/audit']
 
@@ -376,9 +377,11 @@ export const SCENARIOS = {
   'users and tokens': users,
   'survive a restart of apid': restart,
   'gap marker': gap,
+  'two thousand messages a second': manyMessages,
   'hostile miner': hostile,
   manual,
   'on a phone': phone,
   accessible,
+  'what was missed': missed,
   'log out': logOut,
 }

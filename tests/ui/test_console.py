@@ -92,7 +92,7 @@ def run(closing, where):
            "HS_CTL": str(cap.CTL), "HS_CHROMIUM": CHROMIUM,
            "HS_MINERS": f"{scope.host} {scope.port}",
            "HS_SLOW": os.environ.get("HS_DEADLINE", "20"),
-           "HS_WHERE": str(where)}
+           "HS_CONF": str(scope.hsd.conf), "HS_WHERE": str(where)}
     lines = [json.loads(x) for x in browse(env)]
     assert lines, "the browser has said nothing"
     return {x["name"]: x["error"] for x in lines}

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 
 const SLOW = Number(process.env.HS_SLOW ?? 20) * 1000
 
@@ -90,6 +90,40 @@ export class World {
   /** Waits until all of it is with the kernel. */
   send(socket, text) {
     return new Promise((done) => socket.write(text, done))
+  }
+
+  /** Another way to the console, which can be cut and mended. */
+  async way() {
+    const to = new URL(this.url)
+    const open = new Set()
+    let whole = true
+    const server = createServer((near) => {
+      if (!whole) return near.destroy()
+      const far = connect(Number(to.port), to.hostname)
+      for (const [a, b] of [[near, far], [far, near]]) {
+        open.add(a)
+        a.on('error', () => undefined)
+        a.on('close', () => {
+          open.delete(a)
+          b.destroy()
+        })
+        a.pipe(b)
+      }
+    })
+    await new Promise((done) => server.listen(0, to.hostname, done))
+    const cut = () => {
+      whole = false
+      for (const s of open) s.destroy()
+    }
+    return {
+      url: `http://${to.hostname}:${server.address().port}`,
+      cut,
+      mend: () => (whole = true),
+      close: () => {
+        cut()
+        server.close()
+      },
+    }
   }
 
   /** What axe finds serious on the page as it is. */
