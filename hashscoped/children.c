@@ -21,6 +21,7 @@
 #define CHANNEL_BYTES (4 * 1024 * 1024)
 #define OOM_RELAY     (-500)
 #define OOM_OTHERS    300
+#define END_SECONDS   3 /* for one that is not wanted any more */
 
 static const struct {
 	enum role role;
@@ -423,10 +424,16 @@ child_start(struct child *c)
 	}
 }
 
+/* It is time to start it; or it was told to end, and has not. */
 static void
 on_start_timer(evutil_socket_t fd, short what, void *arg)
 {
-	child_start(arg);
+	struct child *c = arg;
+
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+	else
+		child_start(c);
 }
 
 int
@@ -476,6 +483,36 @@ children_start(struct supervisor *sup)
 	}
 }
 
+/* Not wanted any more: it ends by itself, or is ended. */
+static void
+child_end(struct child *c)
+{
+	const struct timeval tv = { END_SECONDS, 0 };
+
+	if (c->pid <= 0) {
+		event_del(c->timer);
+		c->state = CHILD_STOPPED;
+	} else if (c->ipc == NULL ||
+	    ipc_send_empty(c->ipc, MSG_SHUTDOWN, 0) == -1) {
+		kill(c->pid, SIGKILL);
+	} else {
+		event_add(c->timer, &tv);
+	}
+}
+
+void
+children_fit(struct supervisor *sup)
+{
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &sup->child[i];
+
+		if (is_wanted(sup, c->role) && c->state == CHILD_STOPPED)
+			child_start(c);
+		else if (!is_wanted(sup, c->role) && c->state != CHILD_STOPPED)
+			child_end(c);
+	}
+}
+
 /* --- the end of one --- */
 
 static void
@@ -506,7 +543,7 @@ child_gone(struct child *c, int status)
 		ipc_poll(c->ipc, 1000);
 	ipc_free(c->ipc);
 	c->ipc = NULL;
-	if (sup->stopping)
+	if (sup->stopping || !is_wanted(sup, c->role))
 		log_debug("%s has ended: %s", c->name, c->last_exit);
 	else
 		log_warnx("%s (pid %d) has ended: %s; it is started again",
@@ -514,12 +551,14 @@ child_gone(struct child *c, int status)
 	c->pid = 0;
 	reload_on_child_gone(sup, c);
 	replay_child_gone(sup, c);
-	if (!sup->stopping) {
+	if (!sup->stopping && is_wanted(sup, c->role)) {
 		start_later(c);
 		return;
 	}
+	event_del(c->timer);
 	c->state = CHILD_STOPPED;
-	next_to_stop(sup);
+	if (sup->stopping)
+		next_to_stop(sup);
 }
 
 void

@@ -187,6 +187,8 @@ conclude(struct supervisor *sup)
 	/* All of it is over before anybody hears so. */
 	reload_free(sup);
 	if (r.ok)
+		children_fit(sup);
+	if (r.ok)
 		log_info("%s", r.why);
 	else
 		log_warnx("reload refused, all stays as it was: %s", r.why);

@@ -67,7 +67,8 @@ request_on_processes(struct ipc *ipc, struct msg_in *m, void *arg)
 	send_process(ipc, m->id, &p, &body);
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		/* One that is not configured is not missed. */
-		if (c->sup->child[i].generation == 0)
+		if (c->sup->child[i].generation == 0 ||
+		    c->sup->child[i].state == CHILD_STOPPED)
 			continue;
 		child_fill(&c->sup->child[i], &p);
 		send_process(ipc, m->id, &p, &body);

@@ -112,6 +112,9 @@ struct supervisor {
 /* --- children.c --- */
 int children_init(struct supervisor *);
 void children_start(struct supervisor *);
+/* After a reload: starts those that are wanted now, ends those that are
+ * not. */
+void children_fit(struct supervisor *);
 struct child *child_by_role(struct supervisor *, enum role);
 void children_reap(struct supervisor *);
 /* SHUTDOWN in order; calls supervisor_done() when the last has gone. */

@@ -383,6 +383,53 @@ def test_key(scope, relay, closing):
         assert int(status["CapEff"], 16) == 0
 
 
+# --- reload ---
+
+def test_reload(scope, relay, closing):
+    """Publishing begins, is encrypted, ends and begins with a reload."""
+    r, group = relay(), nostr.Key()
+    sc = scope(settings(r.url, enabled="no"))
+
+    def running():
+        return [p for p in sc.ctl("show", "processes") if
+                p["role"] in ("nostrd", "signer", "nostr-resolver")]
+    m = closing(Miner(sc))
+    m.submit(3)
+    sc.settle()
+    assert not running() and not r.connections
+
+    def change(*pair):
+        sc.text = sc.text.replace(*pair)
+        sc.hsd.configure(sc.text)
+        assert sc.run_ctl("reload").returncode == 0
+
+    def plain():
+        return [e for e in r.events if e["content"].startswith("{")]
+
+    change("enabled no", "enabled yes")
+    hs.wait_for(lambda: r.connections, "a connection")
+    # From now on: what was before is not published.
+    m.submit(1)
+    hs.wait_for(plain, "a share")
+    assert all(nostr.is_good(e) for e in r.events)
+    change("enabled yes", f'encrypt to "{group.public.hex()}"')
+    n = len(plain())
+    m.submit(1)
+    hs.wait_for(lambda: len(r.events) > n, "an encrypted one")
+    e = [e for e in r.events if e not in plain()][0]
+    text = nostr.decrypt(nostr.conversation(
+        group, bytes.fromhex(e["pubkey"])), e["content"])
+    assert list(nostr.shares({"content": text}).values()) == m.sent[-1:]
+    assert len(plain()) == n
+    change("nostr {", "nostr { enabled no ")
+    hs.wait_for(lambda: not running(), "their end")
+    assert not sc.hsd.log("started again")
+    change("enabled no", "enabled yes")
+    before = len(r.events)
+    m.submit(1)
+    hs.wait_for(lambda: len(r.events) > before, "a share")
+
+
 # --- telemetry ---
 
 def telemetry(agent="a-1", **change):
