@@ -115,6 +115,14 @@ cost(const char *s, size_t len)
 	return n;
 }
 
+/* Of empty words alone there are no bytes. */
+static const char *
+word(const struct dict *d, unsigned i)
+{
+	return d->raw.data == NULL ? "" :
+				     (const char *)d->raw.data + d->item[i].at;
+}
+
 /* Its number; looked up, but rows are all their own. */
 static long
 add(struct nostr_batch *b, unsigned which, const char *s, size_t len)
@@ -125,7 +133,7 @@ add(struct nostr_batch *b, unsigned which, const char *s, size_t len)
 
 	for (i = 0; which < D_ROW && i < d->n; i++)
 		if (d->item[i].hash == h && d->item[i].len == len &&
-		    memcmp(d->raw.data + d->item[i].at, s, len) == 0)
+		    memcmp(word(d, i), s, len) == 0)
 			return (long)i;
 	if (d->n == NOSTR_ROWS_MAX)
 		return -1;
@@ -332,8 +340,7 @@ nostr_batch_write(const struct nostr_batch *b, struct mbuf *m)
 			continue;
 		json_karray(&o, dict_names[i]);
 		for (unsigned k = 0; k < d->n; k++)
-			json_str(&o, d->raw.data + d->item[k].at,
-			    d->item[k].len);
+			json_str(&o, word(d, k), d->item[k].len);
 		json_array_end(&o);
 	}
 	json_object_end(&o);
