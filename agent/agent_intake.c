@@ -238,6 +238,7 @@ take_control(struct intake *in, int64_t now)
 	const struct nostr_event *e = &in->event;
 	const struct jtree *t = &in->tree;
 	uint32_t root, who, command;
+	bool stop;
 
 	if (json_valid(e->content.s, e->content.len, 8, NULL) == -1 ||
 	    jtree_parse(&in->tree, e->content.s, e->content.len) == -1)
@@ -250,12 +251,17 @@ take_control(struct intake *in, int64_t now)
 	    (!jtree_equals(t, command, "stop") &&
 		!jtree_equals(t, command, "start")))
 		return INTAKE_MALFORMED;
-	if (e->created_at <= in->control_s || now - e->created_at > CONTROL_S)
+	stop = jtree_equals(t, command, "stop");
+	/* Times are whole seconds: of two words in one, it is to be "stop". */
+	if (e->created_at < in->control_s ||
+	    (e->created_at == in->control_s && !stop) ||
+	    now - e->created_at > CONTROL_S)
 		return INTAKE_TIME;
-	if (who != JTREE_NONE && !jtree_equals(t, who, in->conf->id))
+	if (who != JTREE_NONE && !jtree_is(t, who, J_NULL) &&
+	    !jtree_equals(t, who, in->conf->id))
 		return INTAKE_OK;
 	in->control_s = e->created_at;
-	in->ops->control(in->arg, jtree_equals(t, command, "stop"));
+	in->ops->control(in->arg, stop);
 	return INTAKE_OK;
 }
 

@@ -150,6 +150,7 @@ put_content(struct feed *f, struct mbuf *m)
 	r->pool_port = c->pool_port;
 	r->created_us = agent_real_us();
 	r->state = (uint8_t)pool_state(f->agent->pool);
+	r->stopped = f->agent->stopped;
 	stats_fill(&f->agent->stats, agent_now_ms() / 1000, r);
 	put_errors(f, r);
 	json_init(&o, 16384);

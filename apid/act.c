@@ -9,6 +9,7 @@
 #include "apid/get.h"
 #include "apid/request.h"
 #include "common/jtree.h"
+#include "common/record_agent.h"
 
 #define ACT_MS  20000 /* a pool may take 10 s to answer a replay */
 #define LOOK_MS 5000
@@ -328,6 +329,35 @@ act_replay(struct request *r)
 			-1)
 			reply_error(r, 422,
 			    "modified_message must be one line of JSON");
+	}
+	free(t);
+	if (r->answer == NULL)
+		send_act(w);
+}
+
+/* --- agents --- */
+
+/* One of the body, or all. */
+void
+act_agents(struct request *r)
+{
+	struct work *w = work_new(r, r->route->arg >> 1);
+	struct jtree *t;
+	char *id;
+	uint32_t node;
+
+	if (w == NULL || (t = parse_body(r)) == NULL)
+		return;
+	node = jtree_member(t, jtree_root(t), "agent_id");
+	if (node != JTREE_NONE && !jtree_is(t, node, J_NULL)) {
+		id = w->text = calloc(1, AGENT_ID_MAX + 1);
+		if (id == NULL || !jtree_is(t, node, J_STRING) ||
+		    jtree_str(t, node, id, AGENT_ID_MAX + 1) !=
+			(long)strlen(id) ||
+		    id[0] == '\0')
+			reply_error(r, 422,
+			    "agent_id must be 1 to %d bytes of text",
+			    AGENT_ID_MAX);
 	}
 	free(t);
 	if (r->answer == NULL)

@@ -47,6 +47,7 @@ bool act_is_audited(const struct route *);
 void act_session(struct request *);
 void act_setting(struct request *); /* reads what one set */
 void act_replay(struct request *);
+void act_agents(struct request *);
 void act_plain(struct request *);
 
 /* --- login.c --- */

@@ -198,6 +198,13 @@ static const struct route table[] = {
 	{ GET, "/api/agents/{agent_id}/history", VIEW, get_history, p_history,
 	    "AgentHistory", NULL, NULL,
 	    "What it told of itself, newest first.", 0, 0 },
+	{ POST, "/api/agents/stop", OPER, act_agents, NULL, "Command", NULL,
+	    "CommandBody", "The kill switch: an agent, or all of them, submit "
+	    "nothing more; it goes to every relay at once.", 0,
+	    ON(AGENTS_STOP) },
+	{ POST, "/api/agents/start", OPER, act_agents, NULL, "Command", NULL,
+	    "CommandBody", "An agent, or all, that were stopped go on.", 0,
+	    ON(AGENTS_START) },
 	{ GET, "/api/relays", VIEW, get_relays, NULL, "Relay", NULL, NULL,
 	    "Nostr relays that shares are published to.", LIST, 0 },
 

@@ -118,8 +118,13 @@ static const struct schema list[] = {
 	    "capture_max_messages:i nostr_enabled:b run_id:s? site:s "
 	    "version:s started_at:t auth_required:b capture_enabled:b text~:s" },
 	{ "Agent",
-	    "agent_id:s last_seen:t? conn_state:s? stats:any "
+	    "agent_id:s last_seen:t? conn_state:s? stopped:b stats:any "
 	    "pool_target:{ host:s? port:i? }" },
+	{ "CommandBody", "agent_id~:s?" },
+	{ "Command",
+	    "command:stop|start agent_id:s? event_id:s agents_known:i "
+	    "relays_taken:i relays:[CommandRelay]" },
+	{ "CommandRelay", "url:s taken:b detail:s?" },
 	{ "AgentLatest", "agent_id:s latest:any" },
 	{ "AgentHistory", "agent_id:s history:[any]" },
 	{ "Relay", "url:s state:s" },

@@ -4,8 +4,8 @@
  * only way: it knows who asks, checks the role, writes the audit line, and
  * only then passes the act on (DO); what comes back (DONE) is the answer.
  *
- *	apid, control  --ACT-->  auth  --DO-->  supervisor, captured, replay
- *	               <-ACTED-         <-DONE-
+ *	apid, control  --ACT-->  auth  --DO-->  supervisor, captured, replay,
+ *	               <-ACTED-         <-DONE- nostrd
  *
  * The act stands in the audit log before DO goes out, its outcome before
  * ACTED does; where it cannot be written nothing is done, and that is a 503.
@@ -78,6 +78,9 @@ struct act_who {
 	X(REPLAY,             "replay",              REPLAY,     OPERATOR, true) \
 	/* every replay and loop that runs */ \
 	X(REPLAY_STOP,        "replay-stop",         REPLAY,     OPERATOR, true) \
+	/* text: an agent's id, "" for all; by an event on Nostr */ \
+	X(AGENTS_STOP,        "agents-stop",         NOSTR,      OPERATOR, true) \
+	X(AGENTS_START,       "agents-start",        NOSTR,      OPERATOR, true) \
 	X(RELOAD,             "reload",              SUPERVISOR, ADMIN,    true) \
 	/* n: 1 verbose */ \
 	X(LOG_LEVEL,          "log-level",           SUPERVISOR, ADMIN,    true) \

@@ -331,6 +331,7 @@ nostr_conf_put(struct mbuf *b, const struct nostr_conf *n)
 	msg_put_u32(b, n->kind_share);
 	msg_put_u32(b, n->kind_batch);
 	msg_put_u32(b, n->kind_telemetry);
+	msg_put_u32(b, n->kind_control);
 	msg_put_u32(b, n->rate_milli);
 	msg_put_u32(b, n->burst);
 	msg_put_u32(b, n->flush_ms);
@@ -360,6 +361,7 @@ nostr_conf_get(struct mcur *c, struct nostr_conf *n)
 	n->kind_share = msg_get_u32(c);
 	n->kind_batch = msg_get_u32(c);
 	n->kind_telemetry = msg_get_u32(c);
+	n->kind_control = msg_get_u32(c);
 	n->rate_milli = msg_get_u32(c);
 	n->burst = msg_get_u32(c);
 	n->flush_ms = msg_get_u32(c);

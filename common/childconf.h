@@ -81,7 +81,7 @@ struct nostr_conf {
 	uint8_t formats; /* NOSTR_FORMAT_* */
 	bool trust_any;  /* show agents that nobody vouched for */
 	bool miner_address;
-	uint32_t kind_share, kind_batch, kind_telemetry;
+	uint32_t kind_share, kind_batch, kind_telemetry, kind_control;
 	uint32_t rate_milli; /* events in 1,000 s */
 	uint32_t burst;
 	uint32_t flush_ms, answer_ms, connect_ms, retry_ms, retry_max_ms;

@@ -198,9 +198,9 @@ enum role {
 					     MSG_KIB(66),    0) \
 	X(ACTED,         R_AUTH | R_CONTROL, R_API | R_CONTROL | R_CTL, \
 					     MSG_KIB(257),   0) \
-	X(DO,            R_AUTH,      R_SUP | R_CAPTURE | R_REPLAY, \
+	X(DO,            R_AUTH,      R_SUP | R_CAPTURE | R_REPLAY | R_NOSTR, \
 					     MSG_KIB(66),    0) \
-	X(DONE,          R_SUP | R_CAPTURE | R_REPLAY, R_AUTH, \
+	X(DONE,          R_SUP | R_CAPTURE | R_REPLAY | R_NOSTR, R_AUTH, \
 					     MSG_KIB(257),   0) \
 	/* who is it: asked by apid */ \
 	X(WHO,           R_API,       R_AUTH,    512,            0) \

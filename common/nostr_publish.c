@@ -108,6 +108,8 @@ pub_clear(struct publisher *p)
 	for (unsigned i = 0; i < PUB_FLIGHTS; i++)
 		if (p->flight[i].used)
 			forget(p, &p->flight[i]);
+	for (unsigned i = 0; i < URGENT_MAX; i++)
+		urgent_clear(&p->urgent[i]);
 	free(p->auth_text);
 	p->auth_text = NULL;
 }
@@ -206,6 +208,7 @@ pub_closed(struct publisher *p, uint64_t now, const char *why)
 	p->auth_needed = false;
 	p->auth_sent_at = 0;
 	back_off(p, now);
+	urgent_cut(p->urgent);
 	for (unsigned i = 0; i < PUB_FLIGHTS; i++) {
 		f = &p->flight[i];
 		if (!f->used || f->tries == 0)
@@ -415,6 +418,7 @@ static void
 on_ok(struct publisher *p, uint64_t now, const struct nostr_frame *fr)
 {
 	struct pub_flight *f;
+	int urgent;
 
 	if (p->auth_sent_at != 0 && memcmp(fr->id, p->auth_id, 32) == 0) {
 		p->auth_sent_at = 0;
@@ -423,11 +427,20 @@ on_ok(struct publisher *p, uint64_t now, const struct nostr_frame *fr)
 		if (!fr->ok) {
 			say(p, fr->text);
 			stop_writing(p, now);
-		} else if (!p->sub_open) {
-			p->sub_at = now;
+		} else {
+			urgent_authed(p->urgent, now);
+			if (!p->sub_open)
+				p->sub_at = now;
 		}
 		return;
 	}
+	urgent = urgent_ok(p->urgent, now, fr);
+	if (urgent == 2) {
+		p->auth_needed = !p->auth_done;
+		p->auth_needed_at = now;
+	}
+	if (urgent != 0)
+		return;
 	/* One that we did not send, or have given up. */
 	if ((f = find(p, fr->id)) == NULL || f->sent_at == 0)
 		return;
@@ -595,6 +608,15 @@ pub_has(const struct publisher *p, uint64_t cookie)
 	return false;
 }
 
+int
+pub_urgent(struct publisher *p, unsigned i, const uint8_t id[32],
+    const char *event, size_t len, uint64_t now, uint64_t until)
+{
+	if (p->state == PUB_WAITING && p->connect_at > now)
+		p->connect_at = now;
+	return urgent_set(&p->urgent[i], id, event, len, now, until);
+}
+
 const char *
 pub_wants_auth(struct publisher *p)
 {
@@ -662,6 +684,8 @@ pub_next(struct publisher *p, uint64_t now, struct mbuf *frame)
 		p->auth_sent_at = now;
 		return !frame->bad;
 	}
+	if (urgent_next(p->urgent, now, frame))
+		return !frame->bad;
 	if (p->sub_wanted && !p->sub_open && now >= p->sub_at) {
 		p->ops->request(p->arg, frame);
 		p->sub_open = true;
@@ -708,6 +732,12 @@ check_flight(struct publisher *p, struct pub_flight *f, uint64_t now)
 void
 pub_tick(struct publisher *p, uint64_t now)
 {
+	uint64_t overdue = urgent_tick(p->urgent, now, p->conf.ok_ms);
+
+	if (overdue != 0 && p->state == PUB_OPEN && p->heard_at <= overdue) {
+		say(p, "no OK came");
+		p->hang_up = true;
+	}
 	if (p->state == PUB_CONNECTING &&
 	    now - p->since >= p->conf.connect_ms) {
 		say(p, "it does not answer");
@@ -795,5 +825,7 @@ pub_wake(const struct publisher *p, uint64_t now)
 			sooner(&at, p->sub_sent_at + p->conf.ok_ms);
 	}
 	wake_flights(p, now, &at);
+	sooner(&at,
+	    urgent_wake(p->urgent, p->state == PUB_OPEN, p->conf.ok_ms));
 	return at <= now ? 0 : at == PUB_NEVER ? PUB_NEVER : at - now;
 }

@@ -19,6 +19,7 @@
 
 #include "common/nostr_frame.h"
 #include "common/nostr_info.h"
+#include "common/nostr_urgent.h"
 
 #define PUB_FLIGHTS 32
 #define PUB_NEVER   UINT64_MAX
@@ -83,6 +84,7 @@ struct publisher {
 	enum pub_state state;
 	struct pub_flight flight[PUB_FLIGHTS];
 	unsigned nflights;
+	struct urgent urgent[URGENT_MAX];
 	/* connection */
 	uint64_t since;      /* of the state */
 	uint64_t connect_at; /* not before */
@@ -148,6 +150,12 @@ int pub_add(struct publisher *, uint64_t cookie, const uint8_t id[32],
     const char *event, size_t len, uint64_t fresh_until);
 /* One of that cookie is here. */
 bool pub_has(const struct publisher *, uint64_t cookie);
+/*
+ * Before everything, and without regard to the pace; on a connection that is
+ * opened at once if there is none.  What becomes of it is in p->urgent[i].
+ */
+int pub_urgent(struct publisher *, unsigned i, const uint8_t id[32],
+    const char *event, size_t len, uint64_t now, uint64_t until);
 /* The challenge to sign, or NULL. */
 const char *pub_wants_auth(struct publisher *);
 int pub_auth(struct publisher *, const uint8_t id[32], const char *event,

@@ -66,6 +66,7 @@ object_agent(struct json_out *o, const struct agent_rec *a)
 	json_kcstr(o, "agent_id", a->agent_id);
 	put_time(o, "last_seen", a->received_us);
 	json_kcstr(o, "conn_state", agent_state_name(a->state));
+	json_kbool(o, "stopped", a->stopped);
 	put_stats(o, a);
 	put_pool(o, a);
 	hex_text(a->pubkey, 32, hex);
@@ -84,6 +85,7 @@ telemetry_write(struct json_out *o, const struct agent_rec *a)
 	put_time(o, "ts", a->created_us);
 	put_pool(o, a);
 	json_kcstr(o, "conn_state", agent_state_name(a->state));
+	json_kbool(o, "stopped", a->stopped);
 	put_stats(o, a);
 	json_key(o, "errors");
 	if (a->errors[0] == '\0') {

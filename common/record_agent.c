@@ -31,6 +31,7 @@ agent_put(struct mbuf *m, const struct agent_rec *a)
 	msg_put_str(m, a->pool_host);
 	msg_put_u16(m, a->pool_port);
 	msg_put_u8(m, a->state);
+	msg_put_u8(m, a->stopped);
 	msg_put_u64(m, a->received);
 	msg_put_u64(m, a->attempted);
 	msg_put_u64(m, a->accepted);
@@ -57,6 +58,7 @@ agent_get(struct mcur *c, struct agent_rec *a)
 	msg_get_str(c, a->pool_host, sizeof(a->pool_host));
 	a->pool_port = msg_get_u16(c);
 	a->state = msg_get_u8(c);
+	a->stopped = msg_get_bool(c);
 	a->received = msg_get_u64(c);
 	a->attempted = msg_get_u64(c);
 	a->accepted = msg_get_u64(c);
@@ -259,6 +261,7 @@ telemetry_parse(struct jtree *t, const char *content, size_t len,
 	    take_stats(t, jtree_member(t, root, "stats"), a) == -1 ||
 	    take_errors(t, jtree_member(t, root, "errors"), a) == -1)
 		return -1;
+	a->stopped = jtree_is(t, jtree_member(t, root, "stopped"), J_TRUE);
 	memcpy(a->run, run, strlen(run) + 1);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct agent_rec {
 	char pool_host[256];
 	uint16_t pool_port;
 	uint8_t state; /* enum agent_state */
+	bool stopped;  /* by the kill switch */
 	uint64_t received, attempted, accepted, rejected;
 	double last_latency_ms; /* -1: not known */
 	double per_second_1min, per_second_10sec;

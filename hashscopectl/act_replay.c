@@ -1,5 +1,6 @@
 /*
- * Replays, and what is set for a worker: acts whose answer is an object.
+ * Replays, the fleet, and what is set for a worker: acts whose answer is an
+ * object.
  */
 #include <stdarg.h>
 #include <string.h>
@@ -130,6 +131,48 @@ act_replay_stop(struct ctl *c)
 		    (long long)number_of(&t, "replays_stopped"),
 		    (long long)number_of(&t, "auto_replays_stopped"));
 	return code;
+}
+
+/* --- agents --- */
+
+static void
+say_relay(struct ctl *c, const struct jtree *t, uint32_t relay)
+{
+	char url[256], why[256];
+
+	if (jtree_str(t, jtree_member(t, relay, "url"), url, sizeof(url)) == -1)
+		url[0] = '\0';
+	if (jtree_str(t, jtree_member(t, relay, "detail"), why, sizeof(why)) ==
+	    -1)
+		why[0] = '\0';
+	if (jtree_is(t, jtree_member(t, relay, "taken"), J_TRUE))
+		say(c, "  %s has taken it", url);
+	else
+		say(c, "  %s: %s", url, why);
+}
+
+/* Stop or start: what each relay made of it. */
+int
+act_agents(struct ctl *c)
+{
+	static struct jtree t;
+	bool stop = c->cmd.action == CMD_AGENTS_STOP;
+	struct act a = { .kind = stop ? ACT_AGENTS_STOP : ACT_AGENTS_START,
+		.text = c->cmd.agent == NULL ? "" : c->cmd.agent };
+	uint32_t relays;
+	int code;
+
+	a.text_len = (uint32_t)strlen(a.text);
+	code = ask(c, &a, &t);
+	if (code != EXIT_OK)
+		return code;
+	say(c, "%s was told to %s; %lld of them known by telemetry",
+	    c->cmd.agent == NULL ? "every agent" : c->cmd.agent,
+	    stop ? "stop" : "go on", (long long)number_of(&t, "agents_known"));
+	relays = jtree_member(&t, jtree_root(&t), "relays");
+	for (uint32_t i = 0; i < jtree_count(&t, relays); i++)
+		say_relay(c, &t, jtree_item(&t, relays, i));
+	return EXIT_OK;
 }
 
 /* --- settings --- */

@@ -93,6 +93,7 @@ int act_reload(struct ctl *);
 int act_log(struct ctl *);
 int act_replay(struct ctl *);
 int act_replay_stop(struct ctl *);
+int act_agents(struct ctl *);
 int act_broadcast(struct ctl *);
 int act_repeat_count(struct ctl *);
 int act_auto_count(struct ctl *);

@@ -35,6 +35,7 @@ static const char *const arg_names[ARG_MAX] = {
 	[ARG_AUTO] = "N",
 	[ARG_LINE] = "LINE",
 	[ARG_AGENT] = "NAME",
+	[ARG_FLEET] = "ID|all",
 	[ARG_STEP] = "TIME",
 };
 
@@ -63,6 +64,7 @@ static const char *const arg_wants[ARG_MAX] = {
 	[ARG_AUTO] = "a number from 1 to 900000",
 	[ARG_LINE] = "a line of JSON in one word: in quotes",
 	[ARG_AGENT] = "a user agent of 1 to 128 bytes",
+	[ARG_FLEET] = "an agent's id of 1 to 64 bytes",
 	[ARG_STEP] = "whole minutes: 1m, 10m, 1h, 1d",
 };
 
@@ -70,7 +72,7 @@ static const struct place p_top, p_show, p_sessions, p_messages, p_errors,
     p_shares, p_verdict, p_said, p_workers, p_jobs, p_stats, p_alerts,
     p_monitor_alerts, p_dir, p_monitor, p_monitor_errors, p_monitor_dir, p_user,
     p_token, p_audit, p_drain, p_log, p_verify, p_help, p_replay, p_replayed,
-    p_broadcast, p_repeat, p_auto_count, p_auto_replay, p_export;
+    p_agents, p_broadcast, p_repeat, p_auto_count, p_auto_replay, p_export;
 
 static const struct place p_session = {
 	.words =
@@ -137,6 +139,8 @@ static const struct word w_top[] = {
 	    "a URL that logs in to the console once" },
 	{ "replay", ARG_NONE, SET_ACTION, CMD_REPLAY, &p_replay,
 	    "submit a share again, and see what the pool says" },
+	{ "agents", ARG_NONE, SET_NOTHING, 0, &p_agents,
+	    "stop the fleet, or let it go on" },
 	{ "broadcast", ARG_NONE, SET_ACTION, CMD_BROADCAST, &p_broadcast,
 	    "whether a worker's shares are published" },
 	{ "repeat-count", ARG_NONE, SET_ACTION, CMD_REPEAT_COUNT, &p_repeat,
@@ -518,6 +522,21 @@ static const struct word w_replay[] = {
 	{ 0 },
 };
 static const struct place p_replay = { w_replay, NULL, false };
+
+static const struct word w_fleet[] = {
+	{ NULL, ARG_FLEET, SET_AGENT, 0, NULL,
+	    "this agent; without it all of them" },
+	{ 0 },
+};
+static const struct place p_fleet = { w_fleet, NULL, true };
+static const struct word w_agents[] = {
+	{ "stop", ARG_NONE, SET_ACTION, CMD_AGENTS_STOP, &p_fleet,
+	    "the kill switch: agents submit nothing more" },
+	{ "start", ARG_NONE, SET_ACTION, CMD_AGENTS_START, &p_fleet,
+	    "those that were stopped go on" },
+	{ 0 },
+};
+static const struct place p_agents = { w_agents, NULL, false };
 
 static const struct word w_on[] = {
 	{ "on", ARG_NONE, SET_ON, 1, NULL, "from now on" },

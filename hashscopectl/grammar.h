@@ -29,6 +29,8 @@ enum action {
 	CMD_STATS,
 	CMD_PROCESSES,
 	CMD_AGENTS,
+	CMD_AGENTS_STOP,
+	CMD_AGENTS_START,
 	CMD_RELAYS,
 	CMD_KEY,
 	CMD_POOLS,
@@ -72,6 +74,7 @@ struct command {
 	uint32_t drain_ms;
 	bool verbose;
 	bool on;                 /* broadcast, auto-replay */
+	const char *agent;       /* one of the words; NULL all */
 	uint64_t count;          /* of replays; 0 not said */
 	const char *edit;        /* one of the words; NULL none */
 	char name[COMMAND_NAME]; /* of a user or a token */

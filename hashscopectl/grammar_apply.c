@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/record_agent.h"
 #include "hashscopectl/grammar_int.h"
 
 static int
@@ -191,6 +192,11 @@ grammar_apply(struct command *c, const struct word *w, const char *arg,
 		break;
 	case SET_COUNT:
 		r = number(arg, 1, w->value, &c->count);
+		break;
+	case SET_AGENT:
+		/* Not a word of the grammar: an agent may be called "al". */
+		c->agent = strcmp(arg, "all") == 0 ? NULL : arg;
+		r = arg[0] == '\0' || strlen(arg) > AGENT_ID_MAX ? -1 : 0;
 		break;
 	case SET_EDIT:
 		c->edit = arg;

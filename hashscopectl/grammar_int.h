@@ -27,6 +27,7 @@ enum arg {
 	ARG_AGE,
 	ARG_LAST,
 	ARG_AGENT,
+	ARG_FLEET,
 	ARG_STEP,
 	ARG_TIMES,
 	ARG_REPEAT,
@@ -68,7 +69,8 @@ enum set {
 	SET_ON,
 	SET_FORMAT,
 	SET_COUNT, /* value: the most */
-	SET_EDIT
+	SET_EDIT,
+	SET_AGENT
 };
 
 struct word {

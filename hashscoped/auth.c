@@ -243,7 +243,10 @@ ops_for(enum role role)
 		return &api_ops;
 	if (role == ROLE_CONTROL)
 		return &control_ops;
-	return role == ROLE_CAPTURE || role == ROLE_REPLAY ? &doer_ops : NULL;
+	return role == ROLE_CAPTURE || role == ROLE_REPLAY ||
+		role == ROLE_NOSTR ?
+	    &doer_ops :
+	    NULL;
 }
 
 void

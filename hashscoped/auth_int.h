@@ -178,6 +178,7 @@ void auth_admin(struct auth *, struct auth_act *);
 #define FIELD_ROLE    0x020u
 #define FIELD_NAME    0x040u
 #define FIELD_TEXT    0x080u /* to be shown: no secret */
+#define FIELD_AGENT   0x100u /* text is an agent's id, or "" for all */
 struct auth_fields {
 	unsigned fields;
 	uint64_t min, max; /* of n; max 0: any */

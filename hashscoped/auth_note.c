@@ -22,6 +22,8 @@ static const struct auth_fields fields[ACT_MAX] = {
 	[ACT_AUTO_REPLAY_COUNT] = { FIELD_TARGET | FIELD_N, 1, 900000 },
 	[ACT_AUTO_REPLAY] = { FIELD_SESSION | FIELD_ON, 0, 0 },
 	[ACT_REPLAY] = { FIELD_POS | FIELD_TEXT | FIELD_N, 0, 0 },
+	[ACT_AGENTS_STOP] = { FIELD_AGENT, 0, 0 },
+	[ACT_AGENTS_START] = { FIELD_AGENT, 0, 0 },
 	[ACT_LOG_LEVEL] = { FIELD_N, 0, 1 },
 	[ACT_DRAIN] = { FIELD_N, 0, UINT32_MAX },
 	[ACT_USER_ADD] = { FIELD_NAME | FIELD_ROLE, 0, 0 },
@@ -79,6 +81,9 @@ put_values(struct json_out *j, const struct act *a)
 	}
 	if (a->worker[0] != '\0' && (f & FIELD_TARGET))
 		json_kcstr(j, "worker", a->worker);
+	if ((f & FIELD_AGENT) && a->text_len > 0)
+		json_kstr(j, "agent_id", a->text,
+		    a->text_len < TEXT_SHOWN ? a->text_len : TEXT_SHOWN);
 	if (f & FIELD_POS)
 		json_kuint_str(j, "message_id", a->pos);
 	if (f & FIELD_NAME)

@@ -103,6 +103,7 @@ conf_default(void)
 	c->nostr.kind_share = 30080;
 	c->nostr.kind_batch = 20780;
 	c->nostr.kind_telemetry = 30079;
+	c->nostr.kind_control = 20781;
 	c->nostr.rate = 2;
 	c->nostr.burst = 10;
 	c->nostr.flush = 1000;

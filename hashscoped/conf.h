@@ -195,6 +195,7 @@ struct conf_nostr {
 	uint64_t kind_share;
 	uint64_t kind_batch;
 	uint64_t kind_telemetry;
+	uint64_t kind_control;
 	int trust_any;     /* agents that nobody vouched for are shown */
 	int miner_address; /* published too */
 	uint64_t rate;     /* events a second, to each relay */

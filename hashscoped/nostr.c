@@ -180,9 +180,10 @@ nostr_send_signer(struct supervisor *sup, struct child *c,
 	int fd = c->state == CHILD_READY ? -1 : key_fd(sup), r;
 
 	mbuf_reset(body);
-	msg_put_u8(body, 2);
+	msg_put_u8(body, 3);
 	msg_put_u32(body, (uint32_t)conf->nostr.kind_share);
 	msg_put_u32(body, (uint32_t)conf->nostr.kind_batch);
+	msg_put_u32(body, (uint32_t)conf->nostr.kind_control);
 	put_key(body, conf->nostr.group);
 	put_key(body, conf->nostr.alerts);
 	r = ipc_send(c->ipc, MSG_CONF_SIGNER, 0, fd, body);
@@ -237,6 +238,7 @@ fill(struct supervisor *sup, const struct config *conf, struct nostr_conf *n)
 	n->kind_share = (uint32_t)c->kind_share;
 	n->kind_batch = (uint32_t)c->kind_batch;
 	n->kind_telemetry = (uint32_t)c->kind_telemetry;
+	n->kind_control = (uint32_t)c->kind_control;
 	n->rate_milli = (uint32_t)c->rate * 1000;
 	n->burst = (uint32_t)c->burst;
 	n->flush_ms = (uint32_t)c->flush;

@@ -343,10 +343,12 @@ make_parts(struct nostrd *n, struct proc *proc)
 	n->agents = agents_new(n);
 	n->answers = answers_new(n);
 	n->alerts = alerts_new(n);
+	n->commands = commands_new(n);
 	n->input = input_new(n);
 	n->second = event_new(n->base, -1, EV_PERSIST, on_second, n);
 	if (n->signer == NULL || n->agents == NULL || n->answers == NULL ||
-	    n->alerts == NULL || n->input == NULL || n->second == NULL)
+	    n->alerts == NULL || n->commands == NULL || n->input == NULL ||
+	    n->second == NULL)
 		fatalx("out of memory");
 }
 
@@ -413,6 +415,8 @@ peer(struct proc *proc, enum role role, uint32_t generation, int fd, void *arg)
 		input_query(n->input, fd);
 	} else if (role == ROLE_CONTROL || role == ROLE_API) {
 		answers_peer(n->answers, role, fd);
+	} else if (role == ROLE_AUTH) {
+		commands_auth(n->commands, fd);
 	} else {
 		close(fd);
 	}
@@ -429,6 +433,7 @@ shut_down(struct proc *proc, void *arg)
 	n->serving = false;
 	event_free(n->second);
 	input_free(n->input);
+	commands_free(n->commands);
 	for (unsigned i = 0; i < n->nrelays; i++)
 		relay_free(n->relays[i]);
 	n->nrelays = 0;

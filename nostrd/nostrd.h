@@ -13,6 +13,7 @@
  *	alerts.c	alerts, told to the operator
  *	agents.c	telemetry, checked and kept
  *	answer.c	what control and apid ask
+ *	command.c	stopping the fleet: what auth passes on
  */
 #ifndef NOSTRD_NOSTRD_H
 #define NOSTRD_NOSTRD_H
@@ -147,6 +148,12 @@ void answers_free(struct answers *);
 void answers_peer(struct answers *, enum role, int fd);
 void answers_agent(struct answers *, const struct agent_rec *);
 
+/* --- command.c --- */
+struct commands;
+struct commands *commands_new(struct nostrd *);
+void commands_free(struct commands *);
+void commands_auth(struct commands *, int fd);
+
 /* --- nostrd.c --- */
 struct nostrd {
 	struct proc *proc;
@@ -169,6 +176,7 @@ struct nostrd {
 	struct agents *agents;
 	struct answers *answers;
 	struct alerts *alerts;
+	struct commands *commands;
 	struct ipc *resolver;
 	struct event *second;
 	uint64_t lost; /* shares that some relay did not get */

@@ -208,6 +208,8 @@ def message(key, e):
 
 def shares(e):
     """{(session, seq): parameters} of a share event."""
+    if e["kind"] == 20781:
+        return {}
     c = json.loads(e["content"])
     if c["schema"] == "hashscope.v1":
         return {(c["context"]["session_id"], c["seq"]):

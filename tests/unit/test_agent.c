@@ -164,6 +164,14 @@ test_control(void **state)
 			     WORD("start", ",\"agent_id\":\"me\"")),
 	    INTAKE_OK);
 	assert_int_equal(said, 0);
+	/* In doubt it is to be stop; and what came before that is nothing. */
+	assert_int_equal(give(20781, NOW, WORD("stop", ",\"agent_id\":null")),
+	    INTAKE_OK);
+	assert_int_equal(said, 1);
+	assert_int_equal(give(20781, NOW,
+			     WORD("start", ",\"agent_id\":\"me\"")),
+	    INTAKE_REPEATED);
+	assert_int_equal(said, 1);
 }
 
 /* --- shares of its own --- */

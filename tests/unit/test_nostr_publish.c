@@ -69,6 +69,15 @@ add(unsigned n)
 	assert_int_equal(pub_add(&p, n, id, "{}", 2, now + 50000), 0);
 }
 
+static void
+urgent(unsigned slot, unsigned n)
+{
+	uint8_t id[32] = { (uint8_t)n };
+
+	assert_int_equal(pub_urgent(&p, slot, id, "{}", 2, now, now + 50000),
+	    0);
+}
+
 /* Writes the next frame; it must be an event. */
 static void
 write_one(void)
@@ -565,6 +574,8 @@ test_random(void **state)
 			pub_closed(&p, now, "x");
 		if (pub_wants_auth(&p) != NULL)
 			pub_auth(&p, (const uint8_t[32]){ 255, 1 }, "{}", 2);
+		if (r % 50 == 0)
+			urgent(r % URGENT_MAX, n);
 		if (pub_wants(&p, now)) {
 			outstanding++;
 			add(n = (n + 1) % 200);
@@ -580,6 +591,78 @@ test_random(void **state)
 		assert_int_equal(outstanding, p.nflights);
 	}
 	assert_true(p.accepted > 100 && p.connects > 100);
+}
+
+/* Before what waits, whatever the pace; said again until it is answered. */
+static void
+test_urgent(void **state)
+{
+	for (unsigned i = 0; i < 20; i++)
+		add(i);
+	for (unsigned i = 0; i < 10; i++)
+		write_one();
+	assert_false(pub_next(&p, now, &frame));
+	answer(0, "false,\"rate-limited: slow\"");
+	assert_true(now < p.paused_until);
+	urgent(0, 100);
+	urgent(7, 101);
+	assert_int_equal(pub_wake(&p, now), 0);
+	write_one();
+	write_one();
+	assert_false(pub_next(&p, now, &frame));
+	answer(100, "true,\"\"");
+	assert_int_equal(p.urgent[0].state, URGENT_TAKEN);
+	answer(101, "false,\"rate-limited: you too\"");
+	assert_int_equal(p.urgent[7].state, URGENT_WAITING);
+	assert_false(pub_next(&p, now, &frame));
+	now += 500;
+	write_one();
+	answer(101, "false,\"mute: nobody listens\"");
+	assert_int_equal(p.urgent[7].state, URGENT_TAKEN);
+	answer(101, "false,\"invalid: late\"");
+	assert_int_equal(p.urgent[7].state, URGENT_TAKEN);
+	assert_int_equal(done_what, -1);
+	urgent(7, 102);
+	write_one();
+	answer(102, "false,\"invalid: no\"");
+	assert_int_equal(p.urgent[7].state, URGENT_REFUSED);
+	assert_string_equal(p.urgent[7].why, "invalid: no");
+}
+
+/* On the next connection, which is opened at once; with AUTH; not for ever. */
+static void
+test_urgent_cut(void **state)
+{
+	urgent(0, 100);
+	write_one();
+	pub_closed(&p, now, "gone");
+	p.connect_at = now + 60000;
+	urgent(1, 101);
+	assert_true(pub_may_connect(&p, now));
+	pub_connecting(&p, now);
+	pub_opened(&p, now);
+	hear("[\"AUTH\",\"x\"]");
+	write_one();
+	write_one();
+	answer(100, "true,\"\"");
+	answer(101, "false,\"auth-required: who?\"");
+	assert_int_equal(p.urgent[1].state, URGENT_WAITING);
+	assert_false(pub_next(&p, now, &frame));
+	assert_string_equal(pub_wants_auth(&p), "x");
+	assert_int_equal(pub_auth(&p, (uint8_t[32]){ 200 }, "{}", 2), 0);
+	assert_true(pub_next(&p, now, &frame));
+	assert_false(pub_next(&p, now, &frame));
+	answer(200, "true,\"\"");
+	write_one();
+	/* No answer: the same again, on another connection. */
+	now += 10000;
+	pub_tick(&p, now);
+	assert_true(pub_hang_up(&p));
+	pub_closed(&p, now, NULL);
+	assert_int_equal(p.urgent[1].state, URGENT_WAITING);
+	now += 40000;
+	pub_tick(&p, now);
+	assert_int_equal(p.urgent[1].state, URGENT_REFUSED);
 }
 
 int
@@ -602,6 +685,8 @@ main(void)
 		TEST(test_auth_never),
 		TEST(test_subscription),
 		TEST(test_reconnect),
+		TEST(test_urgent),
+		TEST(test_urgent_cut),
 		TEST(test_random),
 	};
 

@@ -20,7 +20,7 @@ static struct jtree tree;
 static const char good[] =
     "{\"schema\":\"hashscope.v1\",\"run_id\":\"r\",\"agent_id\":\"a-1\",\"ts\":"
     "\"2025-11-21T16:00:00.000000Z\",\"pool_target\":{\"host\":\"p\","
-    "\"port\":3333},\"conn_state\":\"connected\",\"stats\":{"
+    "\"port\":3333},\"conn_state\":\"connected\",\"stopped\":true,\"stats\":{"
     "\"share_events_received_total\":10,\"submits_attempted_total\":9,"
     "\"submits_accepted_total\":8,\"submits_rejected_total\":1,"
     "\"last_submit_latency_ms\":1.5,\"submits_per_second_1min\":0.25,"
@@ -56,7 +56,7 @@ test_round(void **state)
 	assert_string_equal(json_finish(&o, NULL),
 	    "{\"agent_id\":\"a-1\",\"last_seen\":"
 	    "\"2025-11-21T16:00:00.000000Z\",\"conn_state\":\"connected\","
-	    "\"stats\":{\"share_events_received_total\":10,"
+	    "\"stopped\":true,\"stats\":{\"share_events_received_total\":10,"
 	    "\"submits_attempted_total\":9,\"submits_accepted_total\":8,"
 	    "\"submits_rejected_total\":1,\"last_submit_latency_ms\":1.5,"
 	    "\"submits_per_second_1min\":0.25,\"submits_per_second_10sec\":0.5,"
@@ -76,6 +76,7 @@ test_round(void **state)
 	}
 	assert_string_equal(b.errors, "[\"x\"]");
 	assert_int_equal(b.accepted, 8);
+	assert_true(b.stopped);
 	mbuf_free(&m);
 }
 

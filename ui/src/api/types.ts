@@ -270,6 +270,7 @@ export const agent = d.record({
   agent_id: d.text,
   last_seen: d.maybeText,
   conn_state: d.text,
+  stopped: d.bool,
   stats: d.numbers,
   pool_target: d.record({ host: d.maybeText, port: d.maybeNumber }),
 })

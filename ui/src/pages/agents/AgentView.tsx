@@ -13,6 +13,7 @@ import { Loaded } from '@/ui/State'
 import { Pair } from '@/ui/Stat'
 import { Ago } from '@/ui/Time'
 import { poolOf, rate } from './agent'
+import { KillSwitch } from './KillSwitch'
 
 const latest = d.record({ agent_id: d.text, latest: agent })
 /** A report may come as the content of its event, or as an agent's object. */
@@ -59,6 +60,7 @@ export function AgentView({ id, onClose }: { id: string; onClose: () => void }) 
   return (
     <>
       <PageHead title={<Raw value={id} max={60} />}>
+        <KillSwitch id={id} />
         <Button onClick={onClose}>{t.agents.title}</Button>
       </PageHead>
       <div className="grid gap-3 lg:grid-cols-2">

@@ -16,6 +16,7 @@ import { Stat } from '@/ui/Stat'
 import { Ago } from '@/ui/Time'
 import { isStale, poolOf, rate } from './agent'
 import { AgentView } from './AgentView'
+import { KillSwitch } from './KillSwitch'
 
 function Name({ a }: { a: Agent }) {
   const stale = isStale(a, useNow())
@@ -24,6 +25,7 @@ function Name({ a }: { a: Agent }) {
       <Dot tone={stale ? 'stale' : 'accepted'} />
       <Raw value={a.agent_id} max={48} />
       {stale && <Badge tone="stale">{t.agents.stale}</Badge>}
+      {a.stopped && !stale && <Badge tone="rejected">{t.agents.stopped}</Badge>}
     </span>
   )
 }
@@ -73,7 +75,7 @@ export function Agents() {
   if (open !== '') return <AgentView id={open} onClose={() => setOpen('')} />
   return (
     <>
-      <PageHead title={t.agents.title} lead={t.agents.lead} />
+      <PageHead title={t.agents.title} lead={t.agents.lead}>{!off && <KillSwitch />}</PageHead>
       {off && <Panel><Empty title={t.agents.off}>{t.agents.offText}</Empty></Panel>}
       {!off && <Loaded of={list}>
         {({ items }) =>
