@@ -237,6 +237,7 @@ static const struct ipc_handler peer_handlers[] = {
 	{ MSG_FEED_RESET, on_feed },
 	{ MSG_FEED_SHARES, on_feed },
 	{ MSG_FEED_ALERT, on_feed },
+	{ MSG_FEED_CHANGED, on_feed },
 	{ MSG_ACTED, on_last },
 	{ MSG_IDENTITY, on_last },
 	{ MSG_FORGET, on_forget },

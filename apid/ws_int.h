@@ -222,6 +222,8 @@ void past_go_on(struct ws_sub *); /* the queue drained, or the store moved */
 /* --- ws_poll.c --- */
 int poll_init(struct ws *);
 void poll_tick(struct ws *);
+/* Sessions have other settings: they are looked at now. */
+void poll_changed(struct ws *);
 void poll_free(struct ws *);
 
 /* --- ws_agents.c --- */

@@ -31,6 +31,8 @@ wanted(const struct ws *ws)
 			want |= FEED_SHARES | FEED_MARKS;
 		if (c->sub[TOPIC_ALERTS].on)
 			want |= FEED_ALERTS;
+		if (c->sub[TOPIC_SESSIONS].on)
+			want |= FEED_SESSIONS;
 	}
 	return want;
 }
@@ -361,6 +363,9 @@ ws_on_feed(struct ws *ws, struct msg_in *m)
 		break;
 	case MSG_FEED_ALERT:
 		on_alert(ws, m);
+		break;
+	case MSG_FEED_CHANGED:
+		poll_changed(ws);
 		break;
 	case MSG_FEED_RESET:
 		to = msg_get_u64(&m->cur);

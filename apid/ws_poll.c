@@ -1,6 +1,7 @@
 /*
- * What nobody announces: sessions that have changed, and counters.  It is
- * looked at once a second while a client wants it.
+ * What is looked at once a second while a client wants it: sessions that have
+ * changed, and counters.  Sessions that were given other settings are announced
+ * by captured, and looked at then, so that all who show them agree.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "common/object.h"
 
 #define EVERY_MS  1000
+#define APART_MS  50 /* two looks at sessions, however often they change */
 #define ASK_MS    5000
 #define SEEN_MAX  4096
 #define ENDED_MAX 32 /* sessions looked up because they are gone, at once */
@@ -22,6 +24,8 @@ struct seen {
 struct poll {
 	struct ws *ws;
 	int64_t next;
+	int64_t looked; /* ms: sessions were asked for */
+	bool again;     /* they have changed since */
 	uint64_t n;     /* of this round */
 	unsigned round; /* in which sessions were asked for */
 	struct seen seen[SEEN_MAX];
@@ -190,17 +194,29 @@ poll_sessions(struct poll *p)
 	struct query q = { .kind = Q_SESSIONS,
 		.flags = QF_LIVE,
 		.limit = SEEN_MAX };
+	int64_t now = api_now();
 	struct mbuf body;
 	const char *why;
 
-	if (p->sessions != NULL)
+	if (p->sessions != NULL || now - p->looked < APART_MS) {
+		p->again = true;
 		return;
+	}
+	p->again = false;
+	p->looked = now;
 	p->round++;
 	mbuf_init(&body);
 	query_put(&body, &q);
 	p->sessions = ask_new(p->ws->api, ROLE_QUERY_PAGE, MSG_QUERY, &body,
 	    ASK_MS, &ops, p, &why);
 	mbuf_free(&body);
+}
+
+void
+poll_changed(struct ws *ws)
+{
+	if (is_wanted(ws, TOPIC_SESSIONS))
+		poll_sessions(ws->poll);
 }
 
 /* --- counters --- */
@@ -269,6 +285,8 @@ poll_tick(struct ws *ws)
 	int64_t now = api_now();
 
 	live_push(ws);
+	if (p->again)
+		poll_changed(ws);
 	if (now < p->next)
 		return;
 	p->next = now + EVERY_MS;

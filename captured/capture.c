@@ -347,6 +347,7 @@ commit_now(void *arg)
 
 	tap_in_commit(c->tap, true);
 	on_turn(c);
+	feed_changed(&c->feed);
 	return !c->ingest.changed;
 }
 

@@ -197,6 +197,17 @@ feed_alert(struct feed *f, const struct alert_rec *a)
 			(void)ipc_send(s->ipc, MSG_FEED_ALERT, 0, -1, &f->out);
 }
 
+void
+feed_changed(struct feed *f)
+{
+	struct feed_sub *s;
+
+	for (s = f->sub; s < f->sub + FEED_SUBSCRIBERS; s++)
+		if (s->ipc != NULL && s->topics & FEED_SESSIONS &&
+		    ipc_queued(s->ipc) <= FEED_QUEUE)
+			(void)ipc_send_empty(s->ipc, MSG_FEED_CHANGED, 0);
+}
+
 /* --- shares --- */
 
 static void

@@ -51,6 +51,8 @@ void feed_store(struct feed *, const uint8_t id[16], uint64_t last);
 void feed_message(struct feed *, const struct message_rec *);
 /* At once, to who wants alerts; all of them are in the store as well. */
 void feed_alert(struct feed *, const struct alert_rec *);
+/* Sessions have other settings, and the store has them. */
+void feed_changed(struct feed *);
 void feed_share(struct feed *, const struct share_rec *);
 /* Sends what there is when it is time. */
 void feed_flush(struct feed *, uint64_t committed, uint64_t now_ns);

@@ -133,6 +133,7 @@ enum role {
 	X(FEED_RESET,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, 8, 0) \
 	X(FEED_ALERT,    R_CAPTURE | R_CONTROL, R_VIEWER | R_CTL, \
 					     MSG_KIB(4),     0) \
+	X(FEED_CHANGED,  R_CAPTURE,   R_VIEWER,  0,              0) \
 	/* queries on the store */ \
 	X(QUERY,         R_VIEWER | R_CTL, R_QUERY | R_CONTROL, \
 					     MSG_KIB(4),     0) \

@@ -241,6 +241,8 @@ void query_end_get(struct mcur *, struct query_end *);
 #define FEED_MARKS    0x2u /* how far the store is, when that changes */
 #define FEED_ALERTS   0x4u /* each that begins or ends: FEED_ALERT */
 #define FEED_SHARES   0x8u /* shares as they are judged, and as answered */
+#define FEED_SESSIONS \
+	0x10u /* that one was given other settings: FEED_CHANGED */
 
 /*
  * Head of a FEED_BATCH; count message_rec follow.  With none, for who was

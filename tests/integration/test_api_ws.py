@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 import requests
@@ -185,6 +186,43 @@ def test_credentials_that_end(box):
             ctl(b, "token", "revoke", "t")
             with pytest.raises(websockets.ConnectionClosed):
                 await receive(ws)
+    asyncio.run(run())
+
+
+def test_settings_that_another_client_changed(api):
+    """Whoever shows the session is told, once, before the next second."""
+    async def run():
+        pair = api.pair()
+        for n, method in enumerate(("mining.subscribe", "mining.authorize")):
+            rig.send_and_expect(*pair, json.dumps({
+                "id": n, "method": method, "params": ["w", "x"]}
+                ).encode() + b"\n")
+        sid = hs.wait_for(lambda: [
+            s["session_id"] for s in get(api, "/api/sessions").json()
+            if s["workers"]], "the worker")[0]
+        async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
+            await ws.send('{"subscribe": {"topic": "sessions"}}')
+            await ws.send('{"subscribe": {"topic": "stats"}}')
+            await until(ws, "stats", 2)
+            took = []
+            for n, (path, key, value, body) in enumerate((
+                    ("broadcast/enable", "broadcast_enabled", True, None),
+                    ("repeat-count", "repeat_count", 7, {"repeat_count": 7}),
+                    ("auto-replay-count", "auto_replay_count", 5,
+                     {"auto_replay_count": 5}),
+                    ("broadcast/disable", "broadcast_enabled", False, None))):
+                start = time.monotonic()
+                if n == 3:
+                    ctl(api, "broadcast", "session", sid, "off")
+                else:
+                    assert requests.post(
+                        f"{api.url}/api/sessions/{sid}/{path}", json=body,
+                        timeout=hs.DEADLINE).status_code == 200
+                [s] = await until(ws, "sessions", 1)
+                assert (s["session_id"], s[key]) == (sid, value)
+                took.append(time.monotonic() - start)
+            # Looked at once a second they would take two seconds in all.
+            assert rig.SANITIZED or sum(took) < 1.5, took
     asyncio.run(run())
 
 
