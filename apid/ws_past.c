@@ -15,6 +15,14 @@
 
 static void ask_page(struct ws_sub *);
 
+/* There is no room for more: until it reads on, some of it may be gone, so
+ * that is asked again then. */
+static void
+wait_for_room(struct ws_sub *s)
+{
+	s->asked_old = s->topic != TOPIC_MESSAGES;
+}
+
 static void
 end_frame(struct ws_sub *s)
 {
@@ -27,6 +35,8 @@ static void
 caught_up(struct ws_sub *s)
 {
 	s->past = false;
+	/* Should it fall behind again, that is another time. */
+	s->asked_old = s->topic != TOPIC_MESSAGES;
 	sub_push(s);
 }
 
@@ -74,6 +84,7 @@ on_row(void *arg, struct msg_in *in)
 	s->ask = NULL;
 	if (s->topic == TOPIC_MESSAGES)
 		s->cursor = s->at;
+	wait_for_room(s);
 }
 
 /* All that the store had is sent: is that where the ring begins? */
@@ -143,8 +154,10 @@ ask_page(struct ws_sub *s)
 	static const struct ask_ops ops = { on_row, on_end };
 	struct query q = s->filter;
 
-	if (client_full(s->client))
+	if (client_full(s->client)) {
+		wait_for_room(s);
 		return;
+	}
 	q.kind = s->topic == TOPIC_MESSAGES ? Q_MESSAGES : Q_SHARES;
 	q.flags |= QF_ASCENDING;
 	q.after = s->at;
@@ -210,6 +223,10 @@ past_go_on(struct ws_sub *s)
 
 	if (s->ask != NULL || s->client->gone || api_now() < s->retry)
 		return;
+	if (client_full(s->client)) {
+		wait_for_room(s);
+		return;
+	}
 	if (s->waits && ws->committed <= s->committed &&
 	    s->cursor < ws->messages.prev)
 		return;

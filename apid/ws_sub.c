@@ -205,10 +205,11 @@ sub_push(struct ws_sub *s)
 			event_add(ws->due, &tv);
 		return;
 	}
-	s->next = now + s->every;
 	i = ring_after(r, s->cursor);
 	while (i < r->n && !client_full(s->client))
 		i = send_frame(s, r, i);
+	/* What did not fit waits for room, and not for its time as well. */
+	s->next = i == r->n ? now + s->every : 0;
 	if (i == r->n)
 		s->cursor = r->last;
 }
@@ -321,7 +322,7 @@ begin(struct ws_sub *s, bool since, uint64_t pos)
 				    UINT64_MAX;
 		check_future(s);
 	}
-	s->asked_old = !since;
+	s->asked_old = s->topic != TOPIC_MESSAGES && !since;
 	s->epoch = ws->epoch;
 }
 

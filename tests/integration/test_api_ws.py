@@ -10,6 +10,7 @@ import pytest
 import requests
 import websockets
 
+import apirig
 import hs
 import rig
 from apirig import get
@@ -294,4 +295,46 @@ def test_too_many_and_foreign_ones_are_refused(limited):
         assert e.value.status_code == 503 and len(open_ones) == 5
         for ws in open_ones:
             await ws.close()
+    asyncio.run(run())
+
+
+def test_missed_while_it_did_not_read(box):
+    """A client that is up to date, stands still for longer than messages are
+    kept, and reads on: it is told that it has missed some."""
+    api = apirig.opened(box("capture { messages 400 }\n", capture=True,
+                            env={"API_AUTH": "none"}))
+
+    async def run():
+        pair = api.pair()
+        line = b'{"id":1,"method":"mining.n","params":[]}\n'
+        pair[0].sendall(line)
+        assert rig.recv_exact(pair[1], len(line)) == line
+        hs.wait_for(lambda: get(api, "/api/messages").json(), "the first")
+        async with websockets.connect(
+                url(api, "/api/ws?subscribe"), max_queue=1,
+                sock=apirig.door(api, rcvbuf=8192)) as ws:
+            # From before the first, so that it begins with the store.
+            await ws.send(json.dumps({"subscribe": {
+                "topic": "messages", "since": "0"}}))
+            first = await until(ws, "messages", 1)
+            assert first[0]["jsonrpc_id"] == 1
+            # More than apid keeps in memory, no faster than it is captured.
+            line = b'{"id":2,"method":"mining.n","params":[]}\n' * 2000
+            for _ in range(20):
+                sent = rig.Worker(pair[0].sendall, line)
+                assert rig.recv_exact(pair[1], len(line)) == line
+                sent.result()
+                hs.wait_for(lambda: not api.stats()["tap.ring_used"],
+                            "the tap")
+            say(pair, 3, "mining.n")
+            ids, count = [], None
+            while 3 not in ids:
+                m = await receive(ws)
+                if m["type"] == "missed":
+                    assert count is None
+                    count = m["count"]
+                elif m["type"] == "messages":
+                    ids += [x["jsonrpc_id"] for x in m["data"]]
+            assert count is not None and ids.count(2) >= 399
+            assert ids.count(2) + count == 40000
     asyncio.run(run())
