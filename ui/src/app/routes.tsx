@@ -16,8 +16,13 @@ interface Route {
   readonly page: Page
 }
 
-const page = <K extends string>(load: () => Promise<Record<K, ComponentType<PageProps>>>, name: K) =>
-  lazy(() => load().then((m) => ({ default: m[name] })))
+const loads = new Map<Page, () => Promise<unknown>>()
+
+function page<K extends string>(load: () => Promise<Record<K, ComponentType<PageProps>>>, name: K): Page {
+  const made = lazy(() => load().then((m) => ({ default: m[name] })))
+  loads.set(made, load)
+  return made
+}
 
 const nav = t.nav
 
@@ -55,6 +60,13 @@ export function findRoute(path: string): { route: Route; params: Record<string, 
     if (params) return { route, params }
   }
   return null
+}
+
+/** Fetches a page's code before it is shown, as while it is asked who looks. */
+export function preload(path: string): void {
+  const found = findRoute(path)
+  // When that fails, it is asked for again when the page is shown.
+  if (found) void loads.get(found.route.page)?.().catch(() => undefined)
 }
 
 export function isCurrent(to: string, path: string): boolean {
