@@ -44,7 +44,7 @@ export function Jobs() {
       <PageHead title={t.jobs.title} lead={t.jobs.lead} />
       <Panel flush>
         <Paged list={list} empty={<Empty title={t.jobs.empty}>{t.jobs.emptyText}</Empty>}>
-          {(rows) => <DataTable label={t.jobs.title} rows={rows} columns={columns} id={(j) => j.id} to={(j) => `/jobs/${j.id}`} onEnd={list.more} />}
+          {(rows) => <DataTable label={t.jobs.title} rows={rows} columns={columns} id={(j) => j.id} to={(j) => `/jobs/${j.id}`} onEnd={list.more} onTop={list.onTop} />}
         </Paged>
       </Panel>
     </>

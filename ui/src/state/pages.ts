@@ -15,12 +15,17 @@ export interface Pages<T> {
   readonly hasMore: boolean
   readonly stoppedAt: string | null
   readonly more: () => void
+  /** Whether one looks at the newest of them. */
+  readonly onTop: (atTop: boolean) => void
   readonly reload: () => void
 }
 
-interface State<T> {
+interface Listed<T> {
   readonly rows: readonly T[] | undefined
   readonly next: string | null
+}
+
+interface State<T> extends Listed<T> {
   readonly stoppedAt: string | null
   readonly error: ApiError | null
   readonly loading: boolean
@@ -28,12 +33,34 @@ interface State<T> {
 
 const NOTHING = { rows: undefined, next: null, stoppedAt: null, error: null, loading: true }
 
-/** The newest page put over what is there: those in both are the newer ones. */
-export function merge<T>(old: readonly T[], fresh: readonly T[], id: (row: T) => string): readonly T[] {
-  const oldest = fresh.at(-1)
-  if (oldest === undefined) return fresh
+/** So many rows are kept while one looks at the newest. */
+export const KEPT = 1000
+
+/**
+ * The newest page put over what is there: those in both are the newer ones.
+ * null: there is a hole between them.
+ */
+export function merge<T>(old: readonly T[], fresh: Page<T>, id: (row: T) => string): readonly T[] | null {
+  const oldest = fresh.items.at(-1)
+  const top = old[0]
+  if (oldest === undefined || top === undefined) return fresh.items
+  if (fresh.next !== null && after(id(oldest), id(top))) return null
   const rest = old.filter((row) => after(id(oldest), id(row)))
-  return rest.length === 0 ? fresh : [...fresh, ...rest]
+  return rest.length === 0 ? fresh.items : [...fresh.items, ...rest]
+}
+
+/**
+ * What is shown when the newest page has come.  Where more comes than fits a
+ * page, and at the top of a list that has become long, it begins anew; further
+ * down it stands still.
+ */
+export function renewed<T>(s: Listed<T>, fresh: Page<T>, id: (row: T) => string, atTop: boolean): Listed<T> {
+  const rows = s.rows ?? []
+  const all = merge(rows, fresh, id)
+  if (all === null || all.length > KEPT) {
+    return atTop ? { rows: fresh.items, next: fresh.next } : s
+  }
+  return { rows: all, next: all.length > fresh.items.length ? s.next : fresh.next }
 }
 
 export function usePages<T>(path: string, query: Query, decode: Decoder<T>, id: (row: T) => string, every: number): Pages<T> {
@@ -41,6 +68,7 @@ export function usePages<T>(path: string, query: Query, decode: Decoder<T>, id: 
   const [round, setRound] = useState(0)
   const fixed = useRef({ decode, id })
   const busy = useRef(false)
+  const top = useRef(true)
   useEffect(() => setState(NOTHING), [path, query])
   useEffect(() => {
     const stop = new AbortController()
@@ -48,8 +76,7 @@ export function usePages<T>(path: string, query: Query, decode: Decoder<T>, id: 
     api.page(path, d, query, stop.signal).then(
       (p: Page<T>) =>
         setState((s) => ({
-          rows: merge(s.rows ?? [], p.items, idOf),
-          next: s.rows && s.rows.length > p.items.length ? s.next : p.next,
+          ...renewed(s, p, idOf, top.current),
           stoppedAt: p.stoppedAt,
           error: null,
           loading: false,
@@ -81,5 +108,8 @@ export function usePages<T>(path: string, query: Query, decode: Decoder<T>, id: 
       },
     )
   }, [next])
-  return { ...state, hasMore: next !== null, more, reload }
+  const onTop = useCallback((atTop: boolean) => {
+    top.current = atTop
+  }, [])
+  return { ...state, onTop, hasMore: next !== null, more, reload }
 }

@@ -40,6 +40,8 @@ interface Props<T> {
   readonly to?: (row: T) => string
   readonly dimmed?: (row: T) => boolean
   readonly onEnd?: (() => void) | undefined
+  /** Told when one scrolls, where there is more than fits. */
+  readonly onTop?: ((atTop: boolean) => void) | undefined
 }
 
 function cellClass<T>(h: Header<T, unknown>['column'], head = false): string {
@@ -96,7 +98,7 @@ function Line<T>({ row, to, dimmed }: { row: Row<T>; to: ((row: T) => string) | 
   )
 }
 
-export function DataTable<T>({ label, rows, columns, sort = [], id, to, dimmed, onEnd }: Props<T>) {
+export function DataTable<T>({ label, rows, columns, sort = [], id, to, dimmed, onEnd, onTop }: Props<T>) {
   const [sorting, setSorting] = useState<SortingState>(sort)
   const box = useRef<HTMLDivElement>(null)
   const table = useReactTable({
@@ -131,6 +133,7 @@ export function DataTable<T>({ label, rows, columns, sort = [], id, to, dimmed, 
       className={cx('w-full overflow-auto', many && 'max-h-[calc(100dvh-13rem)]')}
       onScroll={(e) => {
         const el = e.currentTarget
+        onTop?.(el.scrollTop < ROW)
         if (onEnd && el.scrollHeight - el.scrollTop - el.clientHeight < 400) onEnd()
       }}
     >

@@ -38,7 +38,7 @@ export function Audit() {
   return (
     <Panel flush>
       <Paged list={list} empty={<Empty title={t.settings.noAudit} />}>
-        {(rows) => <DataTable label={t.settings.audit} rows={rows} columns={columns} id={(a) => `${a.line} ${a.time ?? ''} ${a.event}`} onEnd={list.more} />}
+        {(rows) => <DataTable label={t.settings.audit} rows={rows} columns={columns} id={(a) => `${a.line} ${a.time ?? ''} ${a.event}`} onEnd={list.more} onTop={list.onTop} />}
       </Paged>
     </Panel>
   )

@@ -65,7 +65,7 @@ export function Shares() {
       </PageHead>
       <Panel flush>
         <Paged list={list} empty={<Empty title={filtered ? t.shares.emptyFilter : t.shares.empty}>{filtered ? '' : t.shares.emptyText}</Empty>}>
-          {(rows) => <DataTable label={t.shares.title} rows={rows} columns={columns} id={(s) => s.id} to={(s) => `/messages/${s.message_id}`} onEnd={list.more} />}
+          {(rows) => <DataTable label={t.shares.title} rows={rows} columns={columns} id={(s) => s.id} to={(s) => `/messages/${s.message_id}`} onEnd={list.more} onTop={list.onTop} />}
         </Paged>
       </Panel>
     </>
