@@ -83,6 +83,19 @@ def test_hashscope(tmp_path):
         assert on[test]["committed_per_second"] > 0
 
 
+@pytest.mark.skipif(not HASHSCOPE, reason="hashscoped is not built")
+def test_api():
+    """The API's figures, in a short form: each is there, beside its goal."""
+    argv = [sys.executable, "-B", ROOT / "tests/bench/api.py", "--tiny"]
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "HS_BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    for row in ("small requests", "newest page", "filter by method", "filter by session",
+                "pool's byte to", "a page while", "an act while"):
+        assert any(row in x and ("<" in x or ">=" in x) for x in done.stdout.splitlines()), row
+    assert "nothing came" not in done.stdout
+
+
 def test_says_what_is_not_there(tmp_path):
     """A target that cannot be started is named and left out."""
     for name in ("floor", "load"):
