@@ -65,8 +65,10 @@ struct agent_conf {
 	uint64_t kind_share, kind_batch, kind_telemetry, kind_control;
 };
 
-/* 0, or -1 when something was wrong, which has been said on stderr. */
-int agent_conf_read(struct agent_conf *, const char *path, char *const envp[]);
+/* 0, or -1 when something was wrong, which has been said on stderr; whole:
+ * also when something is missing. */
+int agent_conf_read(struct agent_conf *, const char *path, char *const envp[],
+    bool whole);
 
 /* --- agent_intake.c: pure --- */
 

@@ -343,14 +343,22 @@ static void
 check(struct agent_conf *c, struct conf_errors *errs)
 {
 	if (c->pool_host[0] == '\0')
-		conf_error(errs, "pool", "none is configured");
+		conf_error(errs, "pool",
+		    "none is configured: pool \"stratum+tcp://HOST:PORT\", or "
+		    "POOL_HOST");
 	if (c->nrelays == 0)
-		conf_error(errs, "relay", "none is configured");
+		conf_error(errs, "relay",
+		    "none is configured: relay \"wss://HOST\", or "
+		    "NOSTR_RELAY_URL");
 	if (c->run[0] == '\0')
-		conf_error(errs, "run", "none is configured");
+		conf_error(errs, "run",
+		    "none is configured: run \"NAME\", or RUN_ID, the same as "
+		    "HashScope's");
 	if (c->ntrust == 0)
 		conf_error(errs, "trust",
-		    "no publisher is named: anybody could drive this agent");
+		    "no publisher is named, and anybody could drive this "
+		    "agent: trust \"NPUB\", or NOSTR_TRUSTED, with what "
+		    "`hashscopectl key show` prints");
 	if (!c->authorized)
 		conf_error(errs, "authorized",
 		    "an agent submits shares that it is sent; say \"authorized "
@@ -364,7 +372,8 @@ check(struct agent_conf *c, struct conf_errors *errs)
 }
 
 int
-agent_conf_read(struct agent_conf *c, const char *path, char *const envp[])
+agent_conf_read(struct agent_conf *c, const char *path, char *const envp[],
+    bool whole)
 {
 	struct conf_errors errs;
 	size_t n;
@@ -374,7 +383,7 @@ agent_conf_read(struct agent_conf *c, const char *path, char *const envp[])
 	if (path != NULL)
 		read_file(c, path, &errs);
 	read_environment(c, envp, &errs);
-	if (errs.n == 0)
+	if (errs.n == 0 && whole)
 		check(c, &errs);
 	n = errs.n;
 	for (size_t i = 0; i < n; i++)

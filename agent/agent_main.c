@@ -158,8 +158,35 @@ static void
 usage(FILE *f)
 {
 	fprintf(f,
-	    "usage: hashscope-agent [-n] [-f file]\n"
+	    "usage: hashscope-agent [-kn] [-f file]\n"
 	    "       hashscope-agent --help | --version\n");
+}
+
+static void
+help(void)
+{
+	usage(stdout);
+	printf(
+	    "\n"
+	    "Submits the shares that HashScope publishes on Nostr, or shares "
+	    "of its own, to\none pool which you may load.\n"
+	    "\n"
+	    "  -f file  its configuration; without it the environment alone\n"
+	    "  -k       print its public key, to be trusted in "
+	    "hashscope.conf; made if new\n"
+	    "  -n       only check the configuration\n"
+	    "\n"
+	    "The least that it needs, as statements or as variables:\n"
+	    "\n"
+	    "  pool \"stratum+tcp://HOST:PORT\"   POOL_HOST\n"
+	    "  authorized yes                   AGENT_AUTHORIZED=yes\n"
+	    "  relay \"wss://HOST\"               NOSTR_RELAY_URL\n"
+	    "  run \"NAME\"                       RUN_ID\n"
+	    "  trust \"npub1...\"                 NOSTR_TRUSTED, as "
+	    "`hashscopectl key show` prints\n"
+	    "\n"
+	    "See hashscope-agent(8), and "
+	    "hashscope-agent.conf.example.\n");
 }
 
 /* 0600 and ours, made when it is not there. */
@@ -183,7 +210,11 @@ read_key(const char *path, uint8_t secret[32])
 		ok = nostr_secret_parse(text, secret);
 	}
 	if (ok == -1)
-		agent_log("%s: no key that is ours, of mode 0600", path);
+		agent_log(
+		    "%s: no key can be had: a file of ours, of mode 0600, "
+		    "with an nsec or 64 digits of hex%s%s",
+		    path, fd == -1 ? ": " : "",
+		    fd == -1 ? strerror(errno) : "");
 	if (fd != -1)
 		close(fd);
 	explicit_bzero(text, sizeof(text));
@@ -235,6 +266,31 @@ get_secret(struct agent *a, uint8_t secret[32])
 	}
 	explicit_bzero(c->secret, sizeof(c->secret));
 	return ok;
+}
+
+/* For the operator of HashScope, who is to trust it. */
+static int
+show_key(struct agent *a)
+{
+	char npub[NOSTR_NAME];
+	struct nostr_key *key;
+	uint8_t secret[32];
+
+	if (a->conf.key[0] == '\0' && a->conf.secret[0] == '\0') {
+		agent_log("key: no file is configured: there is a new one at "
+			  "each start");
+		return 1;
+	}
+	if (get_secret(a, secret) == -1)
+		return 1;
+	key = nostr_key_new(secret);
+	explicit_bzero(secret, sizeof(secret));
+	if (key == NULL)
+		return 1;
+	nostr_npub(nostr_key_public(key), npub);
+	nostr_key_free(key);
+	puts(npub);
+	return 0;
 }
 
 static void *
@@ -353,19 +409,21 @@ main(int argc, char *argv[], char *envp[])
 {
 	static struct agent agent;
 	const char *path = NULL;
-	int ch, only_check = 0;
+	int ch, only_check = 0, only_key = 0;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("hashscope-agent %s\n", HS_VERSION);
 		return 0;
 	}
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		usage(stdout);
+		help();
 		return 0;
 	}
-	while ((ch = getopt(argc, argv, "f:n")) != -1) {
+	while ((ch = getopt(argc, argv, "f:kn")) != -1) {
 		if (ch == 'f') {
 			path = optarg;
+		} else if (ch == 'k') {
+			only_key = 1;
 		} else if (ch == 'n') {
 			only_check = 1;
 		} else {
@@ -377,7 +435,10 @@ main(int argc, char *argv[], char *envp[])
 		usage(stderr);
 		return 2;
 	}
-	if (agent_conf_read(&agent.conf, path, envp) == -1)
+	/* To have a key one need not know whom to trust. */
+	if (agent_conf_read(&agent.conf, path, envp, !only_key) == -1)
 		return 1;
+	if (only_key)
+		return show_key(&agent);
 	return only_check ? 0 : run(&agent);
 }

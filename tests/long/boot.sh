@@ -107,6 +107,15 @@ newcomer_ctl()
 	    -s /root/hashscope/run/control.sock "$@"
 }
 
+# Both agents have had shares accepted, says their telemetry.
+newcomer_agents()
+{
+	newcomer_ctl -j show agents | /usr/bin/python3 -c '
+import json, sys
+took = [a["stats"]["submits_accepted_total"] for a in json.load(sys.stdin)]
+sys.exit(len(took) != 2 or min(took) == 0)'
+}
+
 newcomer_sees()
 {
 	local said
@@ -149,6 +158,7 @@ s = socket.create_server(("", 0)); print(s.getsockname()[1])')
 	pids=($!)
 	wait_until 300 newcomer_pid
 	wait_until 60 newcomer_sees
+	wait_until 60 newcomer_agents
 	newcomer_ctl show sessions
 	newcomer_ctl show messages limit 5
 	p=$(newcomer_pid)

@@ -7,3 +7,4 @@ $(1)_LIBS := -levent_core -lcrypto -lm
 $$(eval $$(call program,$(1),sim/$(1)))
 endef
 $(foreach t,$(basename $(notdir $(filter-out tests/sim/sim%,$(wildcard tests/sim/*.c)))),$(if $(findstring _,$(t)),,$(eval $(call sim_program,$(t)))))
+relay_LIBS += -lsecp256k1
