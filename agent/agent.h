@@ -135,6 +135,9 @@ void stats_report(const struct agent_stats *, const struct agent_conf *,
 
 /* --- agent_mine.c: pure --- */
 
+/* The version bits that it asks to roll: BIP 320's. */
+#define MINE_VERSION_MASK 0x1fffe000u
+
 struct miner;
 const char *mine_kind_name(unsigned);
 struct miner *miner_new(const struct agent_conf *);

@@ -28,6 +28,7 @@ struct miner {
 	unsigned en2_len;
 	double difficulty;
 	struct u256 target;
+	uint32_t mask; /* of the version bits that the pool lets us roll */
 	bool able;
 	/* what is being looked for */
 	enum mine_kind kind;
@@ -36,6 +37,7 @@ struct miner {
 	struct work_bytes en2;
 	uint64_t counter;
 	uint32_t nonce;
+	uint32_t bits;     /* of the version, within the mask */
 	struct sha256 mid; /* of the header's first block */
 	uint8_t tail[16];
 	char last[NOSTR_PARAMS_MAX]; /* the last valid one */
@@ -108,6 +110,8 @@ take_facts(struct miner *m, const struct poolclient_facts *f)
 		return;
 	m->en1.len = (uint8_t)(len / 2);
 	m->en2_len = (unsigned)f->extranonce2_size;
+	/* A pool may take it back, and may not give more than was asked. */
+	m->mask = f->version_mask & MINE_VERSION_MASK;
 	/* A pool that says nothing means 1. */
 	m->difficulty = f->difficulty > 0 ? f->difficulty : 1;
 	m->able = target_of_difficulty(m->difficulty, TARGET_BDIFF,
@@ -169,9 +173,22 @@ next_kind(struct miner *m)
 	return (enum mine_kind)best;
 }
 
+/* The low bits of n, put where the mask has ones. */
+static uint32_t
+spread(uint64_t n, uint32_t mask)
+{
+	uint32_t out = 0;
+
+	for (; mask != 0; mask &= mask - 1, n >>= 1)
+		if (n & 1)
+			out |= mask & -mask;
+	return out;
+}
+
 static void
 begin(struct miner *m)
 {
+	uint32_t version;
 	uint8_t root[32], header[WORK_HEADER];
 
 	m->kind = next_kind(m);
@@ -184,7 +201,9 @@ begin(struct miner *m)
 	for (unsigned i = 0; i < m->en2_len && i < 8; i++)
 		m->en2.b[m->en2_len - 1 - i] = (uint8_t)(m->counter >> 8 * i);
 	work_root(m->on, &m->en1, &m->en2, root);
-	work_header(m->on, root, m->on->version, m->on->ntime, 0, header);
+	m->bits = spread(m->counter, m->mask);
+	version = work_version(WORK_BIP310, m->on->version, m->mask, m->bits);
+	work_header(m->on, root, version, m->on->ntime, 0, header);
 	sha256_init(&m->mid);
 	sha256_update(&m->mid, header, 64);
 	memcpy(m->tail, header + 64, 16);
@@ -229,6 +248,10 @@ write_params(struct miner *m, uint32_t nonce, bool malformed,
 	json_cstr(&o, number);
 	snprintf(number, sizeof(number), "%08x", nonce);
 	json_cstr(&o, number);
+	if (m->mask != 0) {
+		snprintf(number, sizeof(number), "%08x", m->bits);
+		json_cstr(&o, number);
+	}
 	json_array_end(&o);
 	text = json_finish(&o, &len);
 	out[0] = '\0';

@@ -466,6 +466,8 @@ new_client(struct pool *p)
 		snprintf(pc.worker, sizeof(pc.worker), "%s.hashscope_agent%05u",
 		    c->worker, (unsigned)random_below(p, 100000));
 	snprintf(pc.password, sizeof(pc.password), "%s", c->password);
+	if (c->mine)
+		pc.version_mask = MINE_VERSION_MASK;
 	return poolclient_new(&pc, &client_ops, p);
 }
 

@@ -408,6 +408,26 @@ def test_mine(agent, pool, relay, tmp_path):
     assert report["latency_p50_ms"] > 0 and set(told) == {0}
 
 
+def test_mine_versions(agent, pool, relay, scope):
+    """Version bits are rolled when the pool grants them: HashScope between
+    the two computes each hash again, and agrees with the pool."""
+    p = pool("--difficulty", "1e-6", "--seed", 3)
+    sc = scope(pools=[f"stratum+tcp://127.0.0.1:{p.port}"])
+    a = agent(sc, nostr.Key(), relay(),
+              more='mode mine\nmix "valid=1"\nrate 50/s\ntotal 60\n')
+    assert a.wait() == 0, list(a.errors)
+
+    def judged():
+        found = sc.ctl("show", "shares")
+        return len(found) == 60 and all(
+            s["pool_verdict"] != "unanswered" for s in found) and found
+    shares = hs.wait_for(judged, "all shares")
+    assert {(s["verdict"], s["pool_verdict"]) for s in shares} == {
+        ("valid", "accepted")}
+    assert len({s["version_bits"] for s in shares}) > 10
+    assert {s["version_mask"] for s in shares} == {"1fffe000"}
+
+
 def test_mine_misjudged(agent, pool, relay, tmp_path):
     """A pool that accepts anything is found out."""
     report, told = mined(agent, pool, relay, tmp_path,

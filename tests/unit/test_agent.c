@@ -176,11 +176,14 @@ test_control(void **state)
 
 /* --- shares of its own --- */
 
+static uint32_t granted; /* version bits */
+
 static void
 notify(struct miner *m, const char *job, const char *clean)
 {
-	static const struct poolclient_facts facts = { .extranonce1 = "abcd",
+	const struct poolclient_facts facts = { .extranonce1 = "abcd",
 		.extranonce2_size = 4,
+		.version_mask = granted,
 		.difficulty = 1e-9 };
 	char text[600];
 
@@ -233,6 +236,28 @@ test_mine(void **state)
 	assert_in_range(made[MINE_DUPLICATE], 75, 85);
 	assert_in_range(made[MINE_LOW], 15, 25);
 	assert_in_range(made[MINE_MALFORMED], 15, 25);
+	/* Version bits, once they are granted and as far as they are ours. */
+	assert_int_equal(jtree_parse(&tree, params, strlen(params)), 0);
+	assert_int_equal(jtree_count(&tree, jtree_root(&tree)), 5);
+	granted = 0xf0006000;
+	notify(m, "3", "true");
+	for (unsigned i = 0, all = 0; i < 200 || all != 0x10006000; i++) {
+		char bits[9];
+
+		while (miner_next(m, 1000, params, &kind) == 0)
+			;
+		if (kind != MINE_VALID)
+			continue;
+		assert_int_equal(jtree_parse(&tree, params, strlen(params)), 0);
+		assert_int_equal(jtree_str(&tree,
+				     jtree_item(&tree, jtree_root(&tree), 5),
+				     bits, sizeof(bits)),
+		    8);
+		all |= (unsigned)strtoul(bits, NULL, 16);
+		assert_int_equal(all & ~0x10006000u, 0);
+		assert_true(i < 1000);
+	}
+	granted = 0;
 	/* Another session: nothing is known. */
 	miner_reset(m);
 	assert_int_equal(miner_next(m, 1000, params, &kind), 0);
