@@ -37,38 +37,6 @@ pub_conf_default(struct pub_conf *c)
 		.pow = 20 };
 }
 
-/* An event's frame beside its content: id, key, signature, tags. */
-#define AROUND      2048u
-#define BYTES_LEAST 1024u
-/* Blocks of SHA-256 that a proof of work may take, as a power of two. */
-#define POW_WORK    24
-
-/*
- * Of what relays say of their limits some is not so: less than an event can
- * do with is not believed.  A proof of work is over the whole event, so the
- * more bits, the less may be in it.
- */
-static void
-set_bytes(struct publisher *p)
-{
-	size_t most = p->conf.bytes, limit;
-	const struct nostr_info *i = &p->info;
-	unsigned pow = pub_pow(p);
-
-	/* In a frame there are backslashes besides; and base64, padded. */
-	limit = i->message_max > AROUND ? (i->message_max - AROUND) / 3 * 2 : 0;
-	if (limit >= BYTES_LEAST && limit < most)
-		most = limit;
-	limit = p->conf.encrypted ? i->content_max / 3 * 2 : i->content_max;
-	if (limit >= BYTES_LEAST && limit < most)
-		most = limit;
-	limit = pow == 0 || pow > POW_WORK ? BYTES_LEAST :
-					     (size_t)64 << (POW_WORK - pow);
-	if (pow > 0 && limit < most)
-		most = limit < BYTES_LEAST ? BYTES_LEAST : limit;
-	p->bytes = most;
-}
-
 void
 pub_init(struct publisher *p, const struct pub_conf *conf,
     const struct pub_ops *ops, void *arg, uint64_t seed)
@@ -91,7 +59,7 @@ pub_configure(struct publisher *p, const struct pub_conf *conf)
 	p->flush_ms = conf->flush_ms;
 	p->pause_ms = conf->pause_ms;
 	p->rows = conf->rows;
-	set_bytes(p);
+	pub_limit(p);
 }
 
 static void
@@ -305,38 +273,6 @@ need_auth(struct publisher *p, uint64_t now, struct pub_flight *f)
 	p->auth_needed_at = now;
 }
 
-/* --- proof of work --- */
-
-unsigned
-pub_pow(const struct publisher *p)
-{
-	/* One that wants too much is asked again without, now and then:
-	 * perhaps it wants less by now. */
-	return p->pow > p->conf.pow ? 0 : p->pow;
-}
-
-static void
-set_pow(struct publisher *p, uint64_t now, unsigned bits)
-{
-	p->pow = bits;
-	set_bytes(p);
-	if (bits <= p->conf.pow)
-		return;
-	snprintf(p->reason, sizeof(p->reason),
-	    "it wants %u bits of proof of work, of which %u are configured "
-	    "at most",
-	    bits, p->conf.pow);
-	stop_writing(p, now);
-}
-
-void
-pub_pow_failed(struct publisher *p, uint64_t now)
-{
-	snprintf(p->reason, sizeof(p->reason),
-	    "%u bits of proof of work, which it wants, take too long", p->pow);
-	stop_writing(p, now);
-}
-
 static void
 need_pow(struct publisher *p, uint64_t now, struct pub_flight *f,
     const char *text)
@@ -344,22 +280,16 @@ need_pow(struct publisher *p, uint64_t now, struct pub_flight *f,
 	unsigned wanted = nostr_pow_wanted(text), had = nostr_pow_bits(f->id);
 
 	/* It has what it says, or it does not say. */
-	if (wanted <= had)
+	if (wanted <= had) {
 		wanted = had + POW_STEP;
-	set_pow(p, now, wanted > p->pow ? wanted : p->pow);
+		if (wanted < p->pow && p->pow <= p->conf.pow)
+			wanted = p->pow;
+	}
+	pub_set_pow(p, now, wanted);
 	if (p->pow > p->conf.pow)
 		keep(f);
 	else
 		finish(p, f, PUB_AGAIN);
-}
-
-void
-pub_info(struct publisher *p, uint64_t now, const struct nostr_info *info)
-{
-	p->info = *info;
-	if (info->pow > p->pow)
-		set_pow(p, now, info->pow);
-	set_bytes(p);
 }
 
 static void

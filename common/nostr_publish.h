@@ -138,6 +138,10 @@ void pub_frame(struct publisher *, uint64_t now, const struct nostr_frame *);
 void pub_info(struct publisher *, uint64_t now, const struct nostr_info *);
 /* Bits of proof of work that an event is to have now. */
 unsigned pub_pow(const struct publisher *);
+/* It wants so many; more than the configuration has: no writes for a while. */
+void pub_set_pow(struct publisher *, uint64_t now, unsigned bits);
+/* Sizes anew, after a change of any of these. */
+void pub_limit(struct publisher *);
 /* They were not found in time. */
 void pub_pow_failed(struct publisher *, uint64_t now);
 /* Something that is no frame. */

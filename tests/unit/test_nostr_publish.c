@@ -240,6 +240,16 @@ test_pow(void **state)
 	assert_int_equal(pub_pow(&p), 0);
 	now += p.conf.blocked_ms;
 	assert_true(pub_wants(&p, now));
+	/* By now it wants less. */
+	assert_true(pub_next(&p, now, &frame));
+	answer(2, "false,\"pow: 12\"");
+	assert_int_equal(done_what, PUB_AGAIN);
+	assert_int_equal(pub_pow(&p), 12);
+	/* One that does not say how much is not given less. */
+	add(10);
+	write_one();
+	answer(10, "false,\"pow: more\"");
+	assert_int_equal(pub_pow(&p), 12);
 }
 
 static void
