@@ -282,7 +282,8 @@ on_header(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_len,
 	return MHD_YES;
 }
 
-/* As it came, into the buffer: its length, 0 when something was put right. */
+/* As it came, into the buffer, unless it is longer than that: its length, 0
+ * when something was put right. */
 static size_t
 restore(struct request *r, const char *method, const char *version)
 {
@@ -322,6 +323,10 @@ read_head(struct request *r, const char *version, struct head *h)
 
 	memset(h, 0, sizeof(*h));
 	r->hc->used = true;
+	h->why = "the head is too long";
+	if (len > HEAD_MAX)
+		return 431;
+	h->why = NULL;
 	if (len > 0 && head_parse(http->head, len, h) == HEAD_OK)
 		return 0;
 	if (h->why == NULL)

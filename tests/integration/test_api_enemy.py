@@ -189,6 +189,8 @@ def test_a_request_in_pieces(api):
      b"Content-Length: +2\r\n\r\n{}", 400),
     (b"POST /api/logout HTTP/1.1\r\nHost: localhost\r\n"
      b"Transfer-Encoding: gzip, chunked\r\n\r\n", 400),
+    (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000 +
+     b"\r\n\r\n", 431),
     # What libmicrohttpd would put right.
     (b"GET /health HTTP/1.1\nHost: localhost\r\n\r\n", 400),
     (b"GET /health HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n", 400),
