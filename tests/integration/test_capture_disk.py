@@ -203,6 +203,7 @@ def test_store_damaged_while_captured_runs(scope, load):
     hs.wait_for(lambda: sc.summary()["capture"]["store_visible"] > 200,
                 "messages in the new store")
     made.set_rate(200000)
+    sc.settle(5 * hs.DEADLINE)
     done = made.end()
     sc.ended()
     assert len(moved(sc)) == 1
@@ -248,6 +249,7 @@ def test_damaged_store_and_captured_killed(scope, load):
     hs.wait_for(lambda: sc.stats()["tap.attached"], "tap")
     sc.wait_processes()
     hs.wait_for(lambda: len(sc.messages("limit", 200)) == 200, "messages")
+    sc.settle(5 * hs.DEADLINE)
     done = made.end()
     sc.ended()
     assert len(moved(sc)) == 1

@@ -174,7 +174,7 @@ def test_killed_while_mining(scope, pool, miner, tmp_path):
     """captured is killed again and again: no share is judged otherwise."""
     p = pool("--difficulty", "1e-7", "--job-interval", "0.5", "--seed", 1)
     sc = scope("", pools=[f"stratum+tcp://{p.host}:{p.port}"])
-    m = miner(sc.host, sc.port, "--seed", 2, "--shares", 300, "--rate", 100,
+    m = miner(sc.host, sc.port, "--seed", 2, "--rate", 100,
               "--connections", 3, "--mix", "valid=80,duplicate=10,low=10")
     for _ in range(3):
         old = hs.wait_for(lambda: sc.pid("captured"), "captured")
@@ -183,10 +183,10 @@ def test_killed_while_mining(scope, pool, miner, tmp_path):
             "messages_seen", 0) > seen + 20, "some more messages")
         os.kill(old, signal.SIGKILL)
         sc.wait_processes()
-    assert m.wait() == 0, m.json()
+    assert m.stop() == 0, m.json()
     sc.ended()
     mined = shares(sc)
-    assert len(mined) == 300
+    assert len(mined) == m.json()["submits"] > 30
     assert {s["agreement"] for s in mined} == {"agrees"}
     found = collections.Counter(s["verdict"] for s in mined)
     assert found["valid"] == m.json()["accepted"]
