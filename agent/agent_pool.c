@@ -23,8 +23,8 @@
 #define SPREAD_MOST  100
 #define WAITING      512
 #define ADDRS        8
-#define MINE_NS      4000000 /* of each tick */
-#define MINE_HASHES  2000
+#define MINE_NS      500000 /* then the pool is looked after */
+#define MINE_HASHES  500
 
 struct queued {
 	struct queued *next;
@@ -50,7 +50,7 @@ union address {
 struct pool {
 	struct agent *agent;
 	struct poolclient *client;
-	struct event *rd, *wr, *tick;
+	struct event *rd, *wr, *tick, *more; /* more: of mining, at once */
 	int fd;
 	uint32_t asked;
 	union address addr[ADDRS];
@@ -240,19 +240,25 @@ submit(struct pool *p, const char *params, size_t len, enum mine_kind kind)
 	return 0;
 }
 
-/* A few milliseconds of looking for our own. */
+/* A moment of looking for our own.  What is found goes out as it is found,
+ * and answers are read in between: latency is the pool's, not ours. */
 static void
 mine(struct pool *p, uint64_t now)
 {
+	const struct timeval at_once = { 0, 0 };
 	uint64_t until = agent_now_ns() + MINE_NS;
 	char params[NOSTR_PARAMS_MAX];
 	enum mine_kind kind;
 
 	while (may_submit(p, now) && waiting_of(p, 0) != NULL &&
 	    agent_now_ns() < until)
-		if (miner_next(p->miner, MINE_HASHES, params, &kind) == 1 &&
-		    submit(p, params, strlen(params), kind) == -1)
-			break;
+		if (miner_next(p->miner, MINE_HASHES, params, &kind) == 1) {
+			if (submit(p, params, strlen(params), kind) == -1)
+				break;
+			flush_out(p);
+		}
+	if (may_submit(p, now))
+		event_add(p->more, &at_once);
 }
 
 static void
@@ -584,6 +590,15 @@ pool_error(const struct pool *p)
 	return p->why;
 }
 
+static void
+on_more(evutil_socket_t fd, short what, void *arg)
+{
+	struct pool *p = arg;
+
+	if (!p->agent->ending && p->ready)
+		submit_due(p, agent_now_ms());
+}
+
 struct pool *
 pool_new(struct agent *a)
 {
@@ -598,9 +613,11 @@ pool_new(struct agent *a)
 	p->random = agent_now_ns() | 1;
 	p->tokens = 1;
 	p->tick = event_new(a->base, -1, EV_PERSIST, on_tick, p);
+	p->more = evtimer_new(a->base, on_more, p);
 	if (a->conf.mine)
 		p->miner = miner_new(&a->conf);
-	if (p->tick == NULL || (a->conf.mine && p->miner == NULL)) {
+	if (p->tick == NULL || p->more == NULL ||
+	    (a->conf.mine && p->miner == NULL)) {
 		miner_free(p->miner);
 		free(p);
 		return NULL;
@@ -619,5 +636,6 @@ pool_free(struct pool *p)
 	pool_stop(p);
 	miner_free(p->miner);
 	event_free(p->tick);
+	event_free(p->more);
 	free(p);
 }

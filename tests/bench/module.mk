@@ -19,4 +19,5 @@ bench: all tools
 	$(Q)HS_BUILD=$(CURDIR)/$(B) /usr/bin/python3 -B tests/bench/bench.py
 	$(Q)$(B)/bench/verify
 	$(Q)HS_BUILD=$(CURDIR)/$(B) /usr/bin/python3 -B tests/bench/api.py
+	$(Q)HS_BUILD=$(CURDIR)/$(B) /usr/bin/python3 -B tests/bench/agent.py
 	$(Q)HS_BUILD=$(CURDIR)/$(B) /usr/bin/python3 -B tests/bench/console.py

@@ -397,7 +397,8 @@ def mined(agent, pool, relay, tmp_path, more, *options):
 def test_mine(agent, pool, relay, tmp_path):
     """Shares of its own: the good ones are accepted, the faults are not."""
     report, told = mined(agent, pool, relay, tmp_path,
-                         "rate 200/s\ntotal 800\n")
+                         "rate 200/s\ntotal 800\n", "--latency", 30,
+                         "--latency-spread", 30)
     made = report["made"]
     assert sum(k["submitted"] for k in made.values()) == 800
     assert all(k["wrong"] == 0 for k in made.values()), report
@@ -405,7 +406,11 @@ def test_mine(agent, pool, relay, tmp_path):
     assert made["valid"]["accepted"] + report["late"] == (
         made["valid"]["submitted"])
     assert made["valid"]["submitted"] >= 600
-    assert report["latency_p50_ms"] > 0 and set(told) == {0}
+    assert set(told) == {0}
+    # Never less than the pool's own clock says, but for the buckets of 2 %;
+    # how much more is the machine's to say, and tests/bench/agent.py's.
+    assert 30 * 0.97 <= report["latency_p50_ms"] <= report["latency_p90_ms"]
+    assert report["latency_p50_ms"] <= report["latency_p99_ms"] < 10000
 
 
 def test_mine_versions(agent, pool, relay, scope):

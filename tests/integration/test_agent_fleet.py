@@ -1,5 +1,4 @@
 """A fleet of agents behind a HashScope: the kill switch, from end to end."""
-import json
 import time
 
 import apirig

@@ -120,6 +120,8 @@ enum {
 	OPT_ACCEPT_ALL,
 	OPT_WRONG_RATE,
 	OPT_LATENCY,
+	OPT_SPREAD,
+	OPT_LATENCY_LOG,
 	OPT_SILENT,
 	OPT_SLOW_READ,
 	OPT_REJECT_KIND,
@@ -148,6 +150,8 @@ static const struct option options[] = {
 	{ "accept-all", no_argument, NULL, OPT_ACCEPT_ALL },
 	{ "wrong-rate", required_argument, NULL, OPT_WRONG_RATE },
 	{ "latency", required_argument, NULL, OPT_LATENCY },
+	{ "latency-spread", required_argument, NULL, OPT_SPREAD },
+	{ "latency-log", required_argument, NULL, OPT_LATENCY_LOG },
 	{ "silent", no_argument, NULL, OPT_SILENT },
 	{ "slow-read", required_argument, NULL, OPT_SLOW_READ },
 	{ "reject-kind", required_argument, NULL, OPT_REJECT_KIND },
@@ -232,6 +236,15 @@ set_manners_option(struct pool *p, int o)
 		break;
 	case OPT_LATENCY:
 		p->opt.delay_us = (uint64_t)(number("latency", 0, 1e6) * 1000);
+		break;
+	case OPT_SPREAD:
+		p->opt.spread_us = (uint64_t)(number("latency-spread", 0, 1e6) *
+		    1000);
+		break;
+	case OPT_LATENCY_LOG:
+		if ((p->late_log = fopen(optarg, "w")) == NULL)
+			sim_die("%s: cannot be written", optarg);
+		setvbuf(p->late_log, NULL, _IOFBF, 1 << 16);
 		break;
 	case OPT_SILENT:
 		p->opt.silent = true;
@@ -382,6 +395,8 @@ pool_clear(struct pool *p)
 		pool_client_free(c);
 	sim_judge_clear(&p->judge);
 	sim_buf_clear(&p->input);
+	if (p->late_log != NULL && fclose(p->late_log) != 0)
+		sim_die("the latency log is not complete");
 	if (p->share_log != NULL && fclose(p->share_log) != 0)
 		sim_die("log: %s", strerror(errno));
 }

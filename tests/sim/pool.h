@@ -28,7 +28,7 @@ struct pool_options {
 	uint32_t mask;
 	size_t en1_len, en2_len, max_clients;
 	enum sim_shape shape;
-	uint64_t delay_us, seed;
+	uint64_t delay_us, spread_us, seed;
 	uint32_t read_rate;
 	bool accept_all, silent, seeded;
 };
@@ -50,7 +50,7 @@ struct pool {
 	struct sim_judge judge;
 	struct sim_buf input; /* commands not yet complete */
 	uint64_t next_en1;
-	FILE *share_log;
+	FILE *share_log, *late_log;
 };
 
 struct client {

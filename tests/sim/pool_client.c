@@ -456,6 +456,9 @@ pool_client_new(struct pool *p, int fd)
 	c->pool = p;
 	sim_conn_start(&c->conn, p->base, fd, &client_ops);
 	c->conn.delay_us = p->opt.delay_us;
+	c->conn.spread_us = p->opt.spread_us;
+	c->conn.rng.s = p->opt.seed + p->count.connections;
+	c->conn.late_log = p->late_log;
 	c->conn.read_rate = p->opt.read_rate;
 	c->seat.pool_mask = p->opt.mask;
 	c->seat.now.difficulty = p->opt.difficulty;

@@ -108,11 +108,17 @@ queue_late(struct sim_conn *c, const void *data, size_t len)
 		conn_fail(c, ENOMEM);
 		return;
 	}
-	l->due = sim_now_us() + c->delay_us;
+	l->since = sim_now_us();
+	l->due = l->since + c->delay_us;
+	if (c->spread_us)
+		l->due += sim_rand(&c->rng) % c->spread_us;
+	if (l->due < c->last_due)
+		l->due = c->last_due;
+	c->last_due = l->due;
 	l->len = len;
 	memcpy(l->bytes, data, len);
 	if (STAILQ_EMPTY(&c->late))
-		arm_timer(c, c->delay_us);
+		arm_timer(c, l->due - l->since);
 	STAILQ_INSERT_TAIL(&c->late, l, entry);
 }
 
@@ -170,6 +176,10 @@ release_late(struct sim_conn *c)
 		}
 		STAILQ_REMOVE_HEAD(&c->late, entry);
 		queue_out(c, l->bytes, l->len);
+		if (c->late_log != NULL &&
+		    memmem(l->bytes, l->len, "\"result\"", 8) != NULL)
+			fprintf(c->late_log, "%llu\n",
+			    (unsigned long long)(now - l->since));
 		free(l);
 	}
 	if (!c->dead)

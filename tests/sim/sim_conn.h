@@ -10,9 +10,11 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/queue.h>
 
 #include "tests/sim/sim_buf.h"
+#include "tests/sim/sim_util.h"
 
 #define SIM_LINE_MAX 65536
 /* A peer that reads nothing is dropped when this much waits for it. */
@@ -34,7 +36,7 @@ struct sim_conn_ops {
 
 struct sim_late {
 	STAILQ_ENTRY(sim_late) entry;
-	uint64_t due;
+	uint64_t since, due;
 	size_t len;
 	char bytes[];
 };
@@ -47,6 +49,11 @@ struct sim_conn {
 	uint64_t bytes_in, bytes_out;
 	/* What is sent waits this long first, in order. */
 	uint64_t delay_us;
+	uint64_t spread_us; /* and up to this longer */
+	uint64_t last_due;
+	struct sim_rng rng;
+	/* How long each answer has waited, in microseconds, a line each. */
+	FILE *late_log;
 	STAILQ_HEAD(sim_lates, sim_late) late;
 	/* Bytes a second to read, 0 without limit. */
 	uint32_t read_rate;
