@@ -23,8 +23,10 @@ export const WINDOW = 2000
 export const WAITING = 4000
 /** Of a page: so many rows are asked for at a time. */
 export const PAGE = 200
-/** Rows are there before one comes to them. */
-const AHEAD = 80
+/** Rows are there before one who scrolls comes to them. */
+const AHEAD = 300
+/** And some around a place where one has only come to. */
+const NEAR = 40
 
 export interface ListState {
   /** The window. */
@@ -173,13 +175,13 @@ export class MessageList {
     const end = first + items.length
     if (loading || items.length === 0) return null
     if (from >= end || to < first) {
-      const mark = this.markAbove(Math.max(0, from - AHEAD) + 1)
+      const mark = this.markAbove(Math.max(0, from - NEAR) + 1)
       return mark ? { where: 'elsewhere', ...mark, limit: 2 * PAGE } : null
     }
-    if (to + AHEAD >= end && older !== null && stoppedAt === null) {
-      return { where: 'below', row: end, before: older, limit: PAGE }
+    if (to + (from === 0 ? NEAR : AHEAD) >= end && older !== null && stoppedAt === null) {
+      return { where: 'below', row: end, before: older, limit: 2 * PAGE }
     }
-    const mark = from - AHEAD < first ? this.markAbove(first) : null
+    const mark = from - AHEAD < first ? (this.markAbove(first - PAGE) ?? this.markAbove(first)) : null
     return mark ? { where: 'above', ...mark, limit: first - mark.row } : null
   }
 
@@ -205,7 +207,7 @@ export class MessageList {
     const end = first + items.length
     if (this.marks.length === 0) for (let i = 0; i < items.length; i += PAGE) this.mark(i, items)
     const all = [...items, ...fresh]
-    this.mark(items.length, all)
+    for (let i = items.length; i < all.length; i += PAGE) this.mark(i, all)
     const cut = Math.max(0, all.length - WINDOW)
     this.set({
       items: cut > 0 ? all.slice(cut) : all,
