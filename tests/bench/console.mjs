@@ -183,7 +183,7 @@ async function scroll(browser, state) {
 
 /** From an empty cache to the first paint and to the first figure. */
 async function paint(browser, state) {
-  const marks = { '/': 'dl dd', '/messages': '[id^=row-] time', '/sessions': 'tbody tr[style]' }
+  const marks = { '/': 'dl dd', '/messages': '[id^=row-] time', '/shares': 'tbody tr[style]' }
   for (const [path, first] of Object.entries(marks)) {
     const all = []
     for (let i = 0; i < plan.paints; i++) all.push(await paintOnce(browser, state, path, first))

@@ -80,19 +80,23 @@ function longest(events, tasks, thread) {
 
 /** Frames as the screen got them; those that came too late or not at all. */
 function frames(events, pid) {
-  const ends = new Map()
+  const begun = new Map()
+  const shown = new Set()
+  let dropped = 0
   const mine = events.filter((e) => e.name === 'PipelineReporter' && String(e.pid) === pid)
-  for (const e of mine) if (e.ph === 'e') ends.set(e.id2?.local, e.ts)
-  const state = (e) => e.args.frame_reporter?.state ?? ''
-  const begun = mine.filter((e) => e.ph === 'b')
-  const shown = begun.filter((e) => state(e).startsWith('STATE_PRESENTED')).map((e) => ends.get(e.id2?.local)).filter(Boolean).sort((a, b) => a - b)
-  const gaps = shown.slice(1).map((ts, i) => (ts - shown[i]) / 1000)
-  return {
-    drawn: shown.length,
-    max: gaps.reduce((a, b) => Math.max(a, b), 0),
-    p99: percentile(gaps, 0.99),
-    dropped: begun.filter((e) => state(e) === 'STATE_DROPPED' && e.args.frame_reporter.affects_smoothness).length,
+  for (const e of mine.sort((x, y) => x.ts - y.ts)) {
+    // Their numbers are used again, and the state may be told at either end.
+    const id = e.id2?.local
+    const told = e.args.frame_reporter ?? begun.get(id)
+    if (e.ph === 'b') begun.set(id, told)
+    if (e.ph !== 'e') continue
+    begun.delete(id)
+    if (told?.state?.startsWith('STATE_PRESENTED')) shown.add(e.ts)
+    else if (told?.state === 'STATE_DROPPED' && told.affects_smoothness) dropped++
   }
+  const times = [...shown].sort((x, y) => x - y)
+  const gaps = times.slice(1).map((ts, i) => (ts - times[i]) / 1000)
+  return { drawn: times.length, max: gaps.reduce((x, y) => Math.max(x, y), 0), p99: percentile(gaps, 0.99), dropped }
 }
 
 export function figures(events) {

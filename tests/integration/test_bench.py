@@ -210,3 +210,22 @@ def test_load_says_what_broke(pool):
         proc.terminate()
         proc.wait(10)
         proc.stdout.close()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not os.path.exists("/usr/bin/chromium"),
+                    reason="needs Chromium")
+def test_console():
+    """Every figure of the console is there, in a short form."""
+    done = subprocess.run(
+        [sys.executable, "-B", ROOT / "tests/bench/console.py", "--tiny"],
+        capture_output=True, text=True, timeout=400,
+        env={**os.environ, "HS_BUILD": str(BUILD)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "not measured" in done.stdout:
+        pytest.skip(done.stdout.strip())
+    for what in ("messages, half 2", "/shares: longest task", "JS heap",
+                 "messages stored", "scroll down:", "scroll jumps:",
+                 "first contentful paint", "the whole console"):
+        assert what in done.stdout, done.stdout
+    assert "an error in the page" not in done.stdout
