@@ -419,7 +419,7 @@ def test_reload(scope, relay, closing):
     e = [e for e in r.events if e not in plain()][0]
     text = nostr.decrypt(nostr.conversation(
         group, bytes.fromhex(e["pubkey"])), e["content"])
-    assert list(nostr.shares({"content": text}).values()) == m.sent[-1:]
+    assert list(nostr.shares({**e, "content": text}).values()) == m.sent[-1:]
     assert len(plain()) == n
     change("nostr {", "nostr { enabled no ")
     hs.wait_for(lambda: not running(), "their end")
