@@ -6,15 +6,11 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { FLAGS } from './chromium.mjs'
 import { SCENARIOS } from './scenarios.mjs'
 import { World } from './world.mjs'
 
 const require = createRequire(new URL('../../ui/package.json', import.meta.url))
-
-const FLAGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-]
 
 async function one(name, run, world) {
   try {

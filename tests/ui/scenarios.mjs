@@ -263,7 +263,7 @@ async function gap(w) {
   const captured = w.pid('captured')
   process.kill(captured, 'SIGSTOP')
   try {
-    await w.send(miner, line.repeat(1500))
+    await w.send(miner, line.repeat(6000))
   } finally {
     process.kill(captured, 'SIGCONT')
   }
@@ -278,32 +278,140 @@ async function gap(w) {
   miner.destroy()
 }
 
-/** Whatever a miner sends changes nothing but the text that is shown. */
-async function hostile(w) {
-  const miner = await w.miner()
-  const evil = '<img src=x onerror="window.broken=1"><script>window.broken=1</script>\u202e\u0000'
-  await w.send(miner, [
-    { id: 1, method: 'mining.subscribe', params: [evil] },
-    { id: 2, method: 'mining.authorize', params: [evil, 'x'] },
-    { id: { a: [1] }, method: { no: 'string' }, params: { p: evil } },
-    { id: 3, method: evil, params: [[['x'.repeat(60000)]]] },
-    { id: 4, method: 'mining.submit', params: [evil, {}, [], null, 1e400] },
-  ].map((x) => `${JSON.stringify(x)}\n`).join('') + '[[[[[[["\\ud800"\n\xff\xfe\n')
-  const s = await w.until('its session', async () => (await liveSessions(w)).find((x) => JSON.stringify(x).includes('onerror')))
-  for (const path of ['/sessions', `/sessions/${s.session_id}`, '/messages', `/messages?session=${s.session_id}`, '/shares', '/workers', '/']) {
-    await w.go(path)
-    await w.page.getByRole('heading', { level: 1 }).waitFor()
+const EVIL = '<img src=x onerror="window.broken=1"><script>window.broken=1</script>\u202e\u2066\u0007\ufeff'
+const LONG = `${EVIL}${'W'.repeat(60000)}`
+
+/** A page that shows it is as it was: nothing runs, nothing is turned round, nothing is too wide. */
+async function unharmed(w, path) {
+  await w.go(path)
+  await w.page.getByRole('heading', { level: 1 }).first().waitFor()
+  await w.page.getByLabel('Loading').first().waitFor({ state: 'detached' })
+  await asItWas(w, path)
+}
+
+async function asItWas(w, path) {
+  const seen = await w.page.evaluate(() => ({
+    broken: window.broken,
+    made: document.querySelectorAll('main img, main script, main iframe').length,
+    turned: /[\u0007\u202a-\u202e\u2066-\u2069\ufeff]/.test(document.body.textContent + document.title),
+    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    failed: document.body.textContent.includes('This part of the page has failed'),
+  }))
+  assert.deepEqual(seen, { broken: undefined, made: 0, turned: false, wide: 0, failed: false }, path)
+  assert.deepEqual(w.problems, [], path)
+}
+
+/** Each message of a session, as one goes from one to the other. */
+async function unharmedMessages(w, session) {
+  for (const m of await w.api(`/api/messages?session_id=${session}&responses=1&limit=20`)) {
+    await w.page.evaluate((path) => {
+      window.history.pushState(null, '', path)
+      window.dispatchEvent(new PopStateEvent('popstate'))
+    }, `/messages/${m.id}`)
+    await w.page.getByRole('heading', { name: 'Raw' }).waitFor()
+    await w.page.locator('header').getByText(m.id, { exact: true }).waitFor()
+    await asItWas(w, m.raw.slice(0, 80))
   }
+  for (const view of ['Text', 'Hex']) {
+    await w.page.getByRole('tab', { name: view }).click()
+    await w.page.getByRole('tabpanel').waitFor()
+  }
+}
+
+/** Whatever a miner sends changes nothing but the text that is shown. */
+async function hostileMiner(w) {
+  const miner = await w.miner()
+  const submit = (...params) => ({ id: 9, method: 'mining.submit', params })
+  await w.send(miner, [
+    { id: 1, method: 'mining.subscribe', params: [EVIL, EVIL] },
+    { id: 2, method: 'mining.authorize', params: [EVIL, EVIL] },
+    { id: { a: [1] }, method: { no: 'string' }, params: { p: EVIL } },
+    { id: EVIL, method: EVIL, params: [[[LONG]]], [EVIL]: EVIL },
+    { id: 4, method: 'mining.configure', params: [[EVIL, {}], { [EVIL]: EVIL, 'version-rolling.mask': {} }] },
+    { id: 5, method: 'mining.suggest_difficulty', params: [EVIL] },
+    submit(EVIL, {}, [], null, 1e400), submit(EVIL, EVIL, EVIL, EVIL, EVIL, EVIL), submit(LONG, 'a', 'b', 'c', 'd'),
+    submit({ toString: 1 }, [EVIL], true, -1, {}, []),
+  ].map((x) => `${JSON.stringify(x)}\n`).join('') + '[[[[[[["\\ud800"\n\xff\xfe\n"\\u0000"\n')
+  const s = await w.until('its session', async () => (await liveSessions(w)).find((x) => x.user_agent?.includes('onerror') && x.workers.length > 0))
+  const shares = await w.until('its shares', async () => (await w.api(`/api/shares?session_id=${s.session_id}`)).length > 0 && w.api(`/api/shares?session_id=${s.session_id}`))
+  const paths = ['/', '/sessions', `/sessions/${s.session_id}`, '/messages', `/messages?session=${s.session_id}`, `/messages?q=${encodeURIComponent(EVIL)}`,
+    '/shares', `/shares?session=${s.session_id}`, `/shares?worker=${encodeURIComponent(EVIL)}`, '/workers', `/workers?q=${encodeURIComponent(EVIL)}`, '/alerts?state=all']
+  for (const path of paths) await unharmed(w, path)
   await w.go(`/sessions/${s.session_id}`)
   await w.page.getByText('<img src=x').first().waitFor()
   await w.page.getByText('\\u202e').first().waitFor()
-  for (const m of await w.api(`/api/messages?session_id=${s.session_id}&limit=20`)) {
-    await w.go(`/messages/${m.id}`)
-    await w.page.getByRole('heading', { name: 'Raw' }).waitFor()
-  }
-  assert.equal(await w.page.evaluate(() => window.broken), undefined)
-  assert.deepEqual(w.problems, [])
+  await unharmedMessages(w, s.session_id)
+  assert(shares.length > 2, `${shares.length} shares`)
   miner.destroy()
+}
+
+/** Nor what a pool does. */
+async function hostilePool(w) {
+  const answers = { 'mining.subscribe': [[[EVIL, EVIL], [{}, []]], EVIL, EVIL], 'mining.authorize': { [EVIL]: EVIL }, 'mining.submit': EVIL }
+  const hex = '00'.repeat(32)
+  const unasked = [
+    ['mining.set_difficulty', [{}]], ['mining.set_difficulty', [EVIL]], ['mining.set_extranonce', [EVIL, EVIL]],
+    ['mining.notify', [EVIL, EVIL, EVIL, EVIL, [EVIL, {}], EVIL, EVIL, EVIL, EVIL]],
+    ['mining.notify', [EVIL, hex, '01', '02', [hex], '20000000', '1702b000', '6b01ef45', true]],
+    ['mining.notify', [LONG, hex, '01', '02', [], '20000000', '1702b000', '6b01ef45', true]],
+    ['client.show_message', [EVIL]], ['client.reconnect', [`${EVIL}.example`, EVIL, EVIL]], [EVIL, { [EVIL]: LONG }],
+  ].map(([method, params]) => ({ id: null, method, params }))
+  const pool = await w.oddPool((m) => [
+    { id: m.id, result: answers[m.method] ?? null, error: [EVIL, EVIL, { [EVIL]: LONG }] },
+    { id: m.id, result: null, error: { code: EVIL, message: LONG } }, ...unasked,
+  ])
+  const miner = await w.miner(process.env.HS_ODD_MINERS)
+  const say = (id, method, params) => w.send(miner, `${JSON.stringify({ id, method, params })}\n`)
+  await say(1, 'mining.subscribe', ['odd-pool/1'])
+  await say(2, 'mining.authorize', ['odd.pool', 'x'])
+  await say(3, 'mining.submit', ['odd.pool', EVIL, '00000000', '6b01ef45', '00000000'])
+  const s = await w.until('its session', async () => (await liveSessions(w)).find((x) => x.user_agent === 'odd-pool/1'))
+  await w.until('what the pool said', async () => (await w.api(`/api/messages?session_id=${s.session_id}&method=client.show_message`)).length > 0)
+  for (const path of ['/', '/jobs', `/sessions/${s.session_id}`, `/messages?session=${s.session_id}`, '/shares?worker=odd.pool', '/alerts?state=all']) {
+    await unharmed(w, path)
+  }
+  const jobs = (await w.api('/api/jobs?limit=20')).filter((j) => JSON.stringify(j).includes('onerror'))
+  assert(jobs.length > 0, 'no job of it')
+  for (const j of jobs) await unharmed(w, `/jobs/${j.id}`)
+  await unharmedMessages(w, s.session_id)
+  miner.destroy()
+  pool.close()
+}
+
+/** Nor what an agent tells of itself. */
+async function hostileAgent(w) {
+  const odd = await w.until('it', async () => (await w.api('/api/agents')).find((a) => a.agent_id.includes('onerror')))
+  await unharmed(w, '/agents')
+  await w.page.getByText('<img src=x').first().waitFor()
+  await unharmed(w, `/agents?agent=${encodeURIComponent(odd.agent_id)}`)
+  await w.page.getByText('window.broken=2').first().waitFor()
+}
+
+/** The fleet: what each does, how fast, and which of them is silent. */
+async function fleet(w) {
+  await w.go('/agents')
+  const row = (name) => w.page.getByRole('row').filter({ hasText: name })
+  await row('rack-agent-1').getByText('connected', { exact: true }).waitFor()
+  const submitted = async () => Number((await row('rack-agent-1').getByRole('cell').nth(4).textContent()).replace(/\D/g, ''))
+  const before = await submitted()
+  assert(before > 0, 'it has submitted nothing')
+  await w.until('more of them', async () => (await submitted()) > before)
+  // Silent for a minute is stale: marked, and still there.
+  await row('barn-agent').getByText('stale').waitFor({ timeout: 70000 })
+  await row('barn-agent').getByText('was connected').waitFor()
+  assert.equal(await row('rack-agent-1').getByText('stale').count(), 0)
+  await row('rack-agent-1').click()
+  await w.page.getByRole('heading', { level: 1, name: /rack-agent-1/ }).waitFor()
+  const a = (await w.api('/api/agents')).find((x) => x.agent_id === 'rack-agent-1')
+  await w.page.getByText(`${a.pool_target.host}:${a.pool_target.port}`).waitFor()
+  const shown = async () => Number((await w.page.locator('dt:has-text("Submitted") + dd').first().textContent()).replace(/\D/g, ''))
+  await w.until('its submits', async () => (await shown()) >= a.stats.submits_attempted_total)
+  for (const chart of ['Submits a second', 'Verdicts, a second', 'Latency of its pool']) {
+    await w.page.getByRole('img', { name: chart }).locator('canvas').waitFor()
+  }
+  await w.page.goBack()
+  await row('barn-agent').click()
+  await w.page.getByText(/^Nothing heard for/).waitFor()
 }
 
 async function manual(w) {
@@ -378,10 +486,13 @@ export const SCENARIOS = {
   'survive a restart of apid': restart,
   'gap marker': gap,
   'two thousand messages a second': manyMessages,
-  'hostile miner': hostile,
+  'hostile miner': hostileMiner,
+  'hostile pool': hostilePool,
+  'hostile agent': hostileAgent,
   manual,
   'on a phone': phone,
   accessible,
   'what was missed': missed,
+  'see the agents': fleet,
   'log out': logOut,
 }

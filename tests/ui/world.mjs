@@ -5,6 +5,7 @@
 import { strict as assert } from 'node:assert'
 import { execFileSync } from 'node:child_process'
 import { connect, createServer } from 'node:net'
+import { createInterface } from 'node:readline'
 
 const SLOW = Number(process.env.HS_SLOW ?? 20) * 1000
 
@@ -78,13 +79,26 @@ export class World {
   }
 
   /** A connection as a miner's; what it hears is thrown away. */
-  async miner() {
-    const [host, port] = process.env.HS_MINERS.split(' ')
+  async miner(where = process.env.HS_MINERS) {
+    const [host, port] = where.split(' ')
     const socket = connect(Number(port), host)
     socket.on('error', () => undefined)
     socket.resume()
     await new Promise((done) => socket.once('connect', done))
     return socket
+  }
+
+  /** The pool behind HS_ODD_MINERS: says what answer(message) has, each on a line. */
+  async oddPool(answer) {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined)
+      createInterface({ input: socket }).on('line', (line) => {
+        for (const m of answer(JSON.parse(line))) socket.write(`${JSON.stringify(m)}\n`)
+      })
+    })
+    const [host, port] = process.env.HS_ODD_POOL.split(' ')
+    await new Promise((done, failed) => server.once('error', failed).listen(Number(port), host, done))
+    return server
   }
 
   /** Waits until all of it is with the kernel. */

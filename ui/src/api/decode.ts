@@ -36,6 +36,9 @@ export const number: Decoder<number> = (v) => maybeNumber(v) ?? 0
 
 export const bool: Decoder<boolean> = (v) => v === true
 
+/** null is what is not known. */
+export const maybeBool: Decoder<boolean | null> = (v) => (typeof v === 'boolean' ? v : null)
+
 /** Passed on as it is, for what is only shown as JSON. */
 export const any: Decoder<unknown> = (v) => v
 

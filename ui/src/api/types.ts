@@ -203,7 +203,19 @@ export const worker = d.record({
   first_seen: d.maybeText,
   last_share: d.maybeText,
   hashrates: d.numbers,
-  shares: shareCounts,
+  shares: d.record({
+    total: d.number,
+    valid: d.number,
+    stale: d.number,
+    duplicate: d.number,
+    low_difficulty: d.number,
+    other: d.number,
+    accepted: d.number,
+    rejected: d.number,
+    disputed: d.number,
+    blocks: d.number,
+  }),
+  reject_rate: d.number,
   accepted_difficulty: d.maybeNumber,
   best_difficulty: d.maybeNumber,
   live_sessions: d.number,
@@ -227,7 +239,7 @@ export const job = d.record({
   ts: d.maybeText,
   message_id: d.maybeText,
   fault: d.maybeText,
-  clean_jobs: d.bool,
+  clean_jobs: d.maybeBool,
   previous_block: d.maybeText,
   version: d.maybeText,
   nbits: d.maybeText,
@@ -273,8 +285,23 @@ export const agent = d.record({
   stopped: d.bool,
   stats: d.numbers,
   pool_target: d.record({ host: d.maybeText, port: d.maybeNumber }),
+  pubkey: d.text,
+  verified: d.bool,
 })
 export type Agent = Of<typeof agent>
+
+/** One report of an agent, in its own words: /api/agents/{id} and its history. */
+export const telemetry = d.record({
+  run_id: d.text,
+  agent_id: d.text,
+  ts: d.maybeText,
+  pool_target: d.record({ host: d.maybeText, port: d.maybeNumber }),
+  conn_state: d.text,
+  stopped: d.bool,
+  stats: d.numbers,
+  errors: d.list(d.text),
+})
+export type Telemetry = Of<typeof telemetry>
 
 export const pool = d.record({
   host: d.text,

@@ -6,6 +6,7 @@ import { useReach } from '@/state/resource'
 import { t } from '@/text'
 import { Button } from '@/ui/Button'
 import { MenuIcon } from '@/ui/icons'
+import { Link } from '@/ui/Link'
 import { Empty, Skeleton } from '@/ui/State'
 import { ErrorBoundary } from './ErrorBoundary'
 import { Nav } from './Nav'
@@ -26,7 +27,7 @@ function Page() {
   useEffect(() => {
     document.title = found ? `${found.route.title} · ${t.name}` : t.name
   }, [found])
-  if (!found) return <Empty title={t.state.noPage} />
+  if (!found) return <Empty title={t.state.noPage}><Link to="/">{t.state.toStart}</Link></Empty>
   const Found = found.route.page
   return (
     <ErrorBoundary of={path}>

@@ -115,6 +115,12 @@ export function dateTime(t: string | null | undefined, millis = false): string {
   return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())} ${clock(t, millis)}`
 }
 
+/** Only the time today, with the day before it otherwise. */
+export function when(t: string | null | undefined, now: number): string {
+  const d = new Date(instant(t))
+  return d.toDateString() === new Date(now).toDateString() ? clock(t, false) : dateTime(t)
+}
+
 /** The same in UTC with all its figures, for the tooltip. */
 export function utc(t: string | null | undefined): string {
   if (t === null || t === undefined) return ''

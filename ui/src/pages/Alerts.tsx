@@ -11,7 +11,7 @@ import { Paged } from '@/ui/Paged'
 import { PageHead, Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Empty } from '@/ui/State'
-import { Ago, DateTime } from '@/ui/Time'
+import { Ago, When } from '@/ui/Time'
 
 const TONES: Record<string, Tone> = { critical: 'rejected', warning: 'stale' }
 
@@ -38,9 +38,9 @@ function Row({ a }: { a: Alert }) {
         <p className="text-sm"><Raw value={a.text} max={1000} /></p>
         <p className="mt-0.5 text-sm text-dim"><About a={a} /></p>
       </div>
-      <div className="shrink-0 text-right text-sm text-dim">
+      <div className="flex w-full shrink-0 items-baseline gap-x-3 pl-24 text-sm text-dim sm:block sm:w-auto sm:pl-0 sm:text-right">
         <p>{a.active ? <>{t.alerts.open} · <Ago at={a.first_seen} /></> : t.alerts.ended}</p>
-        <p className="text-xs"><DateTime at={a.last_seen} />{a.count > 1 && ` · ${count(a.count)}×`}</p>
+        <p className="text-xs"><When at={a.last_seen} />{a.count > 1 && ` · ${count(a.count)}×`}</p>
       </div>
     </li>
   )

@@ -66,7 +66,7 @@ function View({ j }: { j: Job }) {
         <dl>
           <Hex name="coinbase1" value={j.coinbase1} />
           <Hex name="coinbase2" value={j.coinbase2} />
-          {j.merkle_branches.map((b, i) => <Hex key={i} name={`${t.jobs.branches} ${i + 1}`} value={b} />)}
+          {j.merkle_branches.map((b, i) => <Hex key={i} name={`${t.share.branch} ${i + 1}`} value={b} />)}
         </dl>
       </Panel>
     </>

@@ -8,7 +8,7 @@ import { Paged } from '@/ui/Paged'
 import { PageHead, Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Empty } from '@/ui/State'
-import { DateTime } from '@/ui/Time'
+import { When } from '@/ui/Time'
 
 export function payee(j: Job): string {
   const out = j.outputs.find((o) => o.address !== null)
@@ -16,13 +16,13 @@ export function payee(j: Job): string {
 }
 
 const columns: Columns<Job> = [
-  { id: 'ts', header: t.jobs.when, accessorFn: (j) => j.ts, cell: ({ row }) => <DateTime at={row.original.ts} />, meta: { className: 'text-dim' } },
+  { id: 'ts', header: t.jobs.when, accessorFn: (j) => j.ts, cell: ({ row }) => <When at={row.original.ts} />, meta: { className: 'text-dim' } },
   {
     id: 'job', header: t.jobs.job, accessorFn: (j) => j.job_id,
     cell: ({ row: { original: j } }) => (
       <span className="inline-flex items-center gap-2">
         <span className="font-mono text-xs"><Raw value={j.job_id} max={32} /></span>
-        {j.clean_jobs && <Badge tone="accent">{t.jobs.clean}</Badge>}
+        {j.clean_jobs === true && <Badge tone="accent">{t.jobs.clean}</Badge>}
         {j.fault !== null && <Badge tone="attention">{t.jobs.fault}</Badge>}
       </span>
     ),

@@ -51,7 +51,7 @@ export function Workers() {
   return (
     <>
       <PageHead title={t.workers.title} lead={t.workers.lead}>
-        <Input type="search" aria-label={t.workers.search} placeholder={t.workers.search} value={q} onChange={(e) => setQ(e.target.value)} className="w-full sm:w-56" />
+        <Input type="search" aria-label={t.workers.search} placeholder={t.workers.search} value={q} onChange={(e) => setQ(e.target.value)} className="w-full sm:w-64" />
       </PageHead>
       <Panel flush>
         <Paged list={{ ...list, rows }} empty={<Empty title={t.workers.empty}>{t.workers.emptyText}</Empty>}>

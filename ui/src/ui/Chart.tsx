@@ -37,11 +37,27 @@ function colour(name: string, alpha = 1): string {
 
 const pad = (n: number): string => String(n).padStart(2, '0')
 
-/** 14:30; the day where one begins. */
-function clockLabel(seconds: number): string {
+/** 14:30, with seconds where these differ; the day where one begins. */
+function clockLabel(seconds: number, step = 60): string {
   const d = new Date(seconds * 1000)
-  if (d.getHours() + d.getMinutes() === 0) return `${pad(d.getDate())}.${pad(d.getMonth() + 1)}.`
-  return `${pad(d.getHours())}:${pad(d.getMinutes())}`
+  if (step >= 60 && d.getHours() + d.getMinutes() === 0) return `${pad(d.getDate())}.${pad(d.getMonth() + 1)}.`
+  const minute = `${pad(d.getHours())}:${pad(d.getMinutes())}`
+  return step < 60 ? `${minute}:${pad(d.getSeconds())}` : minute
+}
+
+/** Seconds between the labels of the time. */
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000]
+
+/** A line is told by its values where one points, or by the last of them. */
+const valueAt = (format: Props['format']) => (u: uPlot, v: number | null, series: number, at: number | null) =>
+  format(at === null ? lastOf(u.data[series] ?? []) : v)
+
+function lastOf(values: ArrayLike<number | null | undefined>): number | null {
+  for (let i = values.length - 1; i >= 0; i--) {
+    const v = values[i]
+    if (v !== null && v !== undefined) return v
+  }
+  return null
 }
 
 function axis(side: 'x' | 'y', format?: Props['format']): uPlot.Axis {
@@ -52,7 +68,7 @@ function axis(side: 'x' | 'y', format?: Props['format']): uPlot.Axis {
     font: '11px system-ui, sans-serif',
     ...(side === 'y'
       ? { size: 62, space: 36, values: (_u: uPlot, v: number[]) => v.map((n) => format?.(n) ?? String(n)) }
-      : { size: 24, space: 56, values: (_u: uPlot, at: number[]) => at.map(clockLabel) }),
+      : { size: 24, space: 64, incrs: STEPS, values: (_u: uPlot, at: number[], _axis: number, _space: number, step: number) => at.map((s) => clockLabel(s, step)) }),
   }
 }
 
@@ -60,20 +76,20 @@ function options({ lines, format, height = 180 }: Props, width: number): uPlot.O
   return {
     width,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { points: { size: 5 }, y: false, drag: { x: false, y: false } },
     legend: { live: true },
     scales: { y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [axis('x'), axis('y', format)],
     series: [
-      { value: (_u, s) => (Number.isFinite(s) ? clockLabel(s) : '') },
+      { label: '', value: (_u, s: number | null) => (s === null ? t.chart.latest : clockLabel(s, 1)) },
       ...lines.map((l): uPlot.Series => ({
         label: l.label,
         stroke: colour(VAR[l.tone]),
         width: 1.5,
         points: { show: false },
         spanGaps: false,
-        value: (_u, v: number | null) => format(v),
+        value: valueAt(format),
         ...(l.fill === true ? { fill: colour(VAR[l.tone], 0.1) } : {}),
       })),
     ],

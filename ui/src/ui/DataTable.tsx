@@ -70,7 +70,7 @@ function Head<T>({ header }: { header: Header<T, unknown> }) {
       {column.getCanSort() ? (
         <button type="button" className="relative font-medium hover:text-ink" onClick={column.getToggleSortingHandler()}>
           {label}
-          <span aria-hidden className={cx('absolute top-0 w-3 text-center', column.columnDef.meta?.right === true ? '-left-3' : '-right-3')}>
+          <span aria-hidden className={cx('absolute top-0 w-3 text-center', column.columnDef.meta?.right === true ? '-left-3.5' : '-right-3.5')}>
             {sorted === 'asc' ? '↑' : sorted === 'desc' ? '↓' : ''}
           </span>
         </button>
@@ -130,7 +130,7 @@ export function DataTable<T>({ label, rows, columns, sort = [], id, to, dimmed, 
       tabIndex={many ? 0 : undefined}
       role={many ? 'region' : undefined}
       aria-label={many ? label : undefined}
-      className={cx('w-full overflow-auto', many && 'max-h-[calc(100dvh-13rem)]')}
+      className={cx('w-full overflow-auto', many && 'max-h-[calc(100dvh-11.5rem)]')}
       onScroll={(e) => {
         const el = e.currentTarget
         onTop?.(el.scrollTop < ROW)

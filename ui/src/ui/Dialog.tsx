@@ -67,7 +67,7 @@ export function Dialog({ open, title, lead, wide = false, onClose, children }: D
               {lead !== undefined && <Base.Description className="mt-1 text-sm text-dim">{lead}</Base.Description>}
             </div>
             <Base.Close asChild>
-              <Button look="quiet" icon aria-label={t.act.close}>
+              <Button look="quiet" icon aria-label={t.act.close} className="-mr-1.5 -mt-1">
                 ×
               </Button>
             </Base.Close>

@@ -1,5 +1,5 @@
 import * as Base from '@radix-ui/react-tabs'
-import type { ReactNode } from 'react'
+import { useEffect, useRef, type ReactNode } from 'react'
 
 interface Props {
   readonly label: string
@@ -9,9 +9,16 @@ interface Props {
 }
 
 export function Tabs({ label, value, onChange, tabs }: Props) {
+  const list = useRef<HTMLDivElement>(null)
+  // Of many on a narrow screen the open one is seen.
+  useEffect(() => {
+    const row = list.current
+    const open = row?.querySelector<HTMLElement>('[data-state=active]')
+    if (row && open) row.scrollLeft = open.offsetLeft - row.offsetLeft - (row.clientWidth - open.offsetWidth) / 2
+  }, [value])
   return (
     <Base.Root value={value} onValueChange={onChange}>
-      <Base.List aria-label={label} className="mb-3 flex gap-1 overflow-x-auto border-b">
+      <Base.List ref={list} aria-label={label} className="mb-3 flex gap-1 overflow-x-auto border-b">
         {tabs.map((tab) => (
           <Base.Trigger
             key={tab.value}

@@ -1,5 +1,5 @@
 /* Times in the browser's zone, in UTC on hover. */
-import { ago, clock, dateTime, utc } from '@/lib/format'
+import { ago, clock, dateTime, utc, when } from '@/lib/format'
 import { useNow } from '@/state/now'
 
 type T = string | null | undefined
@@ -16,6 +16,16 @@ export function DateTime({ at, millis = false }: { at: T; millis?: boolean }) {
   return (
     <time dateTime={at ?? undefined} title={utc(at)} className="whitespace-nowrap tabular-nums">
       {dateTime(at, millis)}
+    </time>
+  )
+}
+
+/** For lists: the day only where it is another. */
+export function When({ at }: { at: T }) {
+  const now = useNow()
+  return (
+    <time dateTime={at ?? undefined} title={`${dateTime(at)}\n${utc(at)}`} className="whitespace-nowrap tabular-nums">
+      {when(at, now)}
     </time>
   )
 }

@@ -14,20 +14,28 @@ import { Raw } from '@/ui/Raw'
 import { Empty, Loaded } from '@/ui/State'
 import { Stat } from '@/ui/Stat'
 import { Ago } from '@/ui/Time'
-import { isStale, poolOf, rate } from './agent'
+import { isStale, poolOf, rate, stateOf } from './agent'
 import { AgentView } from './AgentView'
 import { KillSwitch } from './KillSwitch'
 
 function Name({ a }: { a: Agent }) {
-  const stale = isStale(a, useNow())
+  const stale = isStale(a.last_seen, useNow())
   return (
     <span className="inline-flex items-center gap-2 font-medium">
-      <Dot tone={stale ? 'stale' : 'accepted'} />
+      <Dot tone={stale ? 'stale' : a.conn_state === 'connected' ? 'accepted' : 'rejected'} />
       <Raw value={a.agent_id} max={48} />
       {stale && <Badge tone="stale">{t.agents.stale}</Badge>}
       {a.stopped && !stale && <Badge tone="rejected">{t.agents.stopped}</Badge>}
+      {!a.verified && <Badge tone="attention" title={t.agents.strangerNote}>{t.agents.stranger}</Badge>}
     </span>
   )
+}
+
+/** Of one that is silent only what it was is known. */
+function State({ a }: { a: Agent }) {
+  const stale = isStale(a.last_seen, useNow())
+  const bad = !stale && a.conn_state !== 'connected'
+  return <span className={bad ? 'text-rejected' : 'text-dim'}><Raw value={stale ? t.agents.was(stateOf(a)) : stateOf(a)} max={24} /></span>
 }
 
 const figure = (key: string, header: string, from?: 'sm' | 'md' | 'lg' | 'xl'): Columns<Agent>[number] => ({
@@ -40,7 +48,7 @@ const figure = (key: string, header: string, from?: 'sm' | 'md' | 'lg' | 'xl'): 
 
 const columns: Columns<Agent> = [
   { id: 'agent', header: t.agents.agent, accessorFn: (a) => a.agent_id, cell: ({ row }) => <Name a={row.original} /> },
-  { id: 'state', header: t.agents.state, accessorFn: (a) => a.conn_state, cell: ({ row }) => <Raw value={row.original.conn_state} max={24} />, meta: { from: 'sm', className: 'text-dim' } },
+  { id: 'state', header: t.agents.state, accessorFn: (a) => a.conn_state, cell: ({ row }) => <State a={row.original} />, meta: { from: 'sm' } },
   { id: 'pool', header: t.agents.pool, accessorFn: poolOf, cell: ({ row }) => <Raw value={poolOf(row.original)} max={48} />, meta: { from: 'lg', className: 'text-dim' } },
   figure('share_events_received_total', t.agents.received, 'lg'),
   figure('submits_attempted_total', t.agents.attempted, 'md'),
@@ -55,12 +63,14 @@ const sum = (agents: readonly Agent[], key: string): number => agents.reduce((n,
 
 function Totals({ agents }: { agents: readonly Agent[] }) {
   const now = useNow()
-  const active = agents.filter((a) => !isStale(a, now))
+  const active = agents.filter((a) => !isStale(a.last_seen, now))
   return (
     <Panel className="mb-3">
-      <dl className="grid grid-cols-2 gap-4 pt-2 sm:grid-cols-4">
+      <dl className="grid grid-cols-2 gap-4 pt-2 sm:grid-cols-3 lg:grid-cols-6">
         <Stat label={t.agents.active} value={`${count(active.length)} / ${count(agents.length)}`} />
         <Stat label={t.agents.submits} value={count(sum(agents, 'submits_attempted_total'))} />
+        <Stat label={t.agents.accepted} value={count(sum(agents, 'submits_accepted_total'))} tone={sum(agents, 'submits_accepted_total') > 0 ? 'accepted' : 'neutral'} />
+        <Stat label={t.agents.rejected} value={count(sum(agents, 'submits_rejected_total'))} tone={sum(agents, 'submits_rejected_total') > 0 ? 'rejected' : 'neutral'} />
         <Stat label={t.agents.rate1m} value={rate(sum(active, 'submits_per_second_1min'))} />
         <Stat label={t.agents.rate10s} value={rate(sum(active, 'submits_per_second_10sec'))} />
       </dl>
@@ -69,10 +79,10 @@ function Totals({ agents }: { agents: readonly Agent[] }) {
 }
 
 export function Agents() {
-  const [open, setOpen] = useParam('agent')
+  const [open] = useParam('agent')
   const off = useNostr() === false
   const list = useResource('agents', (signal) => api.page('/api/agents', agent, {}, signal), 2000)
-  if (open !== '') return <AgentView id={open} onClose={() => setOpen('')} />
+  if (open !== '') return <AgentView id={open} />
   return (
     <>
       <PageHead title={t.agents.title} lead={t.agents.lead}>{!off && <KillSwitch />}</PageHead>
@@ -85,7 +95,7 @@ export function Agents() {
             <>
               <Totals agents={items} />
               <Panel flush>
-                <DataTable label={t.agents.title} rows={items} columns={columns} id={(a) => a.agent_id} sort={[{ id: 'agent', desc: false }]}
+                <DataTable label={t.agents.title} rows={items} columns={columns} id={(a) => `${a.pubkey} ${a.agent_id}`} sort={[{ id: 'agent', desc: false }]}
                   to={(a) => `/agents?agent=${encodeURIComponent(a.agent_id)}`} />
               </Panel>
             </>

@@ -1,6 +1,6 @@
 import { api } from '@/api'
 import { health, process, relay, type Process } from '@/api/types'
-import { bytes, count, duration, percent, si } from '@/lib/format'
+import { bytes, count, DASH, duration, percent, si } from '@/lib/format'
 import { isUp } from '@/lib/process'
 import { useNostr } from '@/state/nostr'
 import { useResource } from '@/state/resource'
@@ -45,7 +45,7 @@ function Counters() {
   const gaps = c.capture['gaps'] ?? 0
   return (
     <>
-      <Pair name={t.overview.rate}>{t.overview.perSecond(si(c.perSecond))}</Pair>
+      <Pair name={t.overview.rate}>{c.perSecond === null ? DASH : t.overview.perSecond(si(c.perSecond))}</Pair>
       <Pair name={t.overview.ring}>{percent(c.tap['ring_used'], c.tap['ring_bytes'])}</Pair>
       <Pair name={t.overview.store}>{t.overview.stored(count(c.capture['store_visible']))}, {bytes((c.capture['store_file_bytes'] ?? 0) + (c.capture['store_wal_bytes'] ?? 0))}</Pair>
       <Pair name={t.overview.gaps}>{gaps === 0 ? t.overview.noGaps : <Badge tone="attention">{count(gaps)}</Badge>}</Pair>

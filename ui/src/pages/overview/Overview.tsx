@@ -24,8 +24,8 @@ export function Overview() {
       <Figures whole={whole} />
       <Charts steps={steps} />
       <div className="grid items-start gap-3 md:grid-cols-2 xl:grid-cols-3">
-        <div className="space-y-3"><Pools /><AlertList /><Latency whole={whole} /></div>
-        <Reasons whole={whole} />
+        <div className="space-y-3"><Pools /><AlertList /></div>
+        <div className="space-y-3"><Latency whole={whole} /><Reasons whole={whole} /></div>
         <Health />
       </div>
     </div>

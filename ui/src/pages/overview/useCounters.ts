@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import { api } from '@/api'
 import { numbers, record } from '@/api/decode'
 
-const counters = record({ relay: numbers, capture: numbers, tap: numbers })
+export const counters = record({ relay: numbers, capture: numbers, tap: numbers })
 
 export interface Counters {
   readonly relay: Record<string, number>

@@ -33,7 +33,7 @@ const columns: Columns<Session> = [
   { id: 'pool', header: t.sessions.pool, accessorFn: poolName, cell: ({ row }) => <Raw value={poolName(row.original)} max={40} />, meta: { from: 'lg', className: 'text-dim' } },
   { id: 'difficulty', header: t.sessions.difficulty, accessorFn: (s) => s.difficulty ?? 0, cell: ({ row }) => difficulty(row.original.difficulty), meta: { right: true, from: 'md' } },
   { id: 'hashrate', header: t.sessions.hashrate, accessorFn: (s) => s.hashrate ?? -1, cell: ({ row }) => hashrate(row.original.hashrate), meta: { right: true } },
-  { id: 'shares', header: t.sessions.shares, accessorFn: (s) => s.shares.accepted, cell: ({ row }) => <ShareCounts of={row.original.shares} />, meta: { right: true, from: 'sm' } },
+  { id: 'shares', header: t.sessions.shares, accessorFn: (s) => s.shares.accepted, cell: ({ row }) => <ShareCounts of={row.original.shares} />, meta: { right: true } },
   { id: 'latency', header: t.sessions.latency, accessorFn: (s) => s.latency.p50_us ?? -1, cell: ({ row }) => us(row.original.latency.p50_us || null), meta: { right: true, from: 'xl', className: 'text-dim' } },
   { id: 'messages', header: t.sessions.messages, accessorFn: (s) => s.message_count, cell: ({ row }) => count(row.original.message_count), meta: { right: true, from: 'lg', className: 'text-dim' } },
   {
@@ -65,7 +65,7 @@ export function Sessions() {
   return (
     <>
       <PageHead title={t.sessions.title} lead={list.data && which !== 'ended' ? t.sessions.lead(live) : undefined}>
-        <Input type="search" aria-label={t.sessions.search} placeholder={t.sessions.search} value={q} onChange={(e) => setQ(e.target.value)} className="w-full sm:w-64" />
+        <Input type="search" aria-label={t.sessions.search} placeholder={t.sessions.search} value={q} onChange={(e) => setQ(e.target.value)} className="w-0 grow sm:w-80 sm:grow-0" />
         <Select aria-label={t.sessions.stateLabel} value={which} options={Object.entries(t.sessions.state)} onValue={(v) => setState(v === 'live' ? '' : v)} />
       </PageHead>
       <Panel flush>

@@ -7,7 +7,7 @@ import { Paged } from '@/ui/Paged'
 import { Panel } from '@/ui/Panel'
 import { Raw } from '@/ui/Raw'
 import { Empty } from '@/ui/State'
-import { DateTime } from '@/ui/Time'
+import { When } from '@/ui/Time'
 
 /** What was done to whom, in one line. */
 function about(a: Entry): string {
@@ -19,7 +19,7 @@ function about(a: Entry): string {
 }
 
 const columns: Columns<Entry> = [
-  { id: 'ts', header: t.settings.when, accessorFn: (a) => a.time, cell: ({ row }) => <DateTime at={row.original.time} />, meta: { className: 'text-dim' } },
+  { id: 'ts', header: t.settings.when, accessorFn: (a) => a.time, cell: ({ row }) => <When at={row.original.time} />, meta: { className: 'text-dim' } },
   {
     id: 'who', header: t.settings.who, accessorFn: (a) => a.who,
     cell: ({ row: { original: a } }) => (

@@ -15,7 +15,7 @@ function View({ config }: { config: unknown }) {
   const whole = text(all['text'])
   const rest = Object.entries(all).filter(([key]) => key !== 'text')
   return (
-    <div className="grid gap-3 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+    <div className="grid items-start gap-3 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
       {whole !== '' && (
         <Panel title="hashscope.conf" aside={<Copy text={whole} />}>
           <pre className="overflow-x-auto whitespace-pre font-mono text-xs leading-5">

@@ -17,7 +17,7 @@ export function Export() {
     <Panel title={t.settings.export} className="max-w-2xl">
       <p className="mb-4 text-sm text-dim">{t.settings.exportLead}</p>
       <div className="grid gap-3 sm:grid-cols-2">
-        <Field label={t.settings.format}><Select className="w-full" value={f['format']} options={Object.entries(t.settings.formats)} onValue={set('format')} /></Field>
+        <div className="sm:col-span-2"><Field label={t.settings.format}><Select className="w-full" value={f['format']} options={Object.entries(t.settings.formats)} onValue={set('format')} /></Field></div>
         <Field label={t.messages.time}><Select className="w-full" value={f['since']} options={[['', t.messages.anyTime], ...Object.entries(t.messages.times)]} onValue={set('since')} /></Field>
         <Field label={t.messages.direction}><Select className="w-full" value={f['direction']} options={[['', t.messages.anyDirection], ...DIRECTIONS.map((d): [string, string] => [d, t.direction[d]])]} onValue={set('direction')} /></Field>
         <Field label={t.messages.errors}><Select className="w-full" value={f['errors']} options={[['', t.messages.anyErrors], ...Object.entries(t.messages.errorKinds)]} onValue={set('errors')} /></Field>
