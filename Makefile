@@ -36,6 +36,7 @@ deps_check-integration := build check
 deps_long := build check
 deps_bench := build check ui
 deps_check-ui := build check ui
+deps_pictures := build check ui
 deps_lint := build lint ui
 deps_fuzz := build fuzz
 DEPS := $(sort $(foreach g,$(MAKECMDGOALS),$(deps_$(g))))
@@ -186,6 +187,10 @@ check-integration: all tools
 long: all tools $(UNIT_BINS) $(FUZZ_BINS)
 	@exec tests/run.sh long
 
+# Those of the README; tests/ui/pictures.py DIRECTORY takes every page.
+pictures: all tools
+	@exec tests/ui/pictures.py --readme -m 10
+
 lint: compile_commands.json
 	@exec etc/lint.sh
 
@@ -222,4 +227,4 @@ install: all
 
 FORCE:
 .PHONY: FORCE all tools clean run check check-unit check-fuzz \
-	check-ui check-integration long lint fuzz bench install
+	check-ui check-integration long lint pictures fuzz bench install
