@@ -70,12 +70,21 @@ async function watchLive(w) {
   await w.until('the newest', async () => (await newest(w.page)) > held)
 }
 
+/** One that publishes nothing, and asks nobody who they are. */
 async function withoutNostr(w) {
-  await w.go('/agents')
-  await w.page.getByText('Nostr is off').waitFor()
-  assert.deepEqual(await w.api('/api/agents'), [])
-  await w.go('/')
-  await w.until('what is published', async () => (await w.page.locator('dt:has-text("Publishing") + dd').textContent()) === 'off')
+  const context = await w.browser.newContext()
+  const page = await w.open(context)
+  await page.goto(`${process.env.HS_PLAIN}/agents`)
+  await page.getByText('Nostr is off').waitFor()
+  assert.deepEqual(await (await context.request.get(`${process.env.HS_PLAIN}/api/agents`)).json(), [])
+  await page.goto(process.env.HS_PLAIN)
+  await w.until('what is published', async () => (await page.locator('dt:has-text("Publishing") + dd').textContent()) === 'off')
+  await page.getByText('no login').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Log out' }).count(), 0)
+  await page.goto(`${process.env.HS_PLAIN}/settings`)
+  await page.getByRole('tab', { name: 'Audit log' }).waitFor()
+  assert.equal(await page.getByRole('tab', { name: 'Password' }).count(), 0)
+  await context.close()
 }
 
 async function keyboard(w) {
@@ -470,7 +479,7 @@ export const SCENARIOS = {
   'log in by link': logInByLink,
   overview,
   'watch live messages': watchLive,
-  'see that Nostr is off': withoutNostr,
+  'without Nostr and without a login': withoutNostr,
   keyboard,
   filter,
   'share a view by its URL': shareByUrl,

@@ -9,9 +9,11 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
+import apirig  # noqa: E402
 import cap  # noqa: E402
 import hs  # noqa: E402
 import nostr  # noqa: E402
+import rig  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
@@ -27,7 +29,8 @@ class World:
     def __init__(self, body, miners=True, odd=False):
         """body: of the configuration, besides the listener and Nostr.
         miners: False has none, and no agents.  odd: with a listener whose
-        pool is the browser's program, and an agent that means no good."""
+        pool is the browser's program, and an agent that means no good; and a
+        second HashScope without Nostr and without a login."""
         self._closing = []
         self.odd = {}
         if odd:
@@ -40,6 +43,7 @@ class World:
             self._start(body, miners)
             if odd:
                 self._odd_agent()
+                self._plain()
         except BaseException:
             self.close()
             raise
@@ -116,6 +120,11 @@ class World:
                                conf))
         a.expect_error("ready")
         return a
+
+    def _plain(self):
+        plain = self._hold(rig.Box([self.scope.pools[0]], capture=True,
+                                   env={"API_AUTH": "none"}))
+        self.odd["HS_PLAIN"] = apirig.opened(plain).url
 
     def _odd_agent(self):
         """One that is trusted, and tells what it likes of itself."""

@@ -526,7 +526,14 @@ put_relay(struct json_out *o)
 		.pending = 7,
 		.telemetry = 8,
 		.rate = 0.5,
-		.subscribed = true };
+		.subscribed = true,
+		.told = true,
+		.auth = true,
+		.payment = true,
+		.message_max = 65536,
+		.content_max = 32768,
+		.tags_max = 100,
+		.pow = 12 };
 
 	object_nostr_relay(o, &r);
 }
@@ -642,7 +649,9 @@ check(const char *name, const char *text, size_t len)
 	have[n] = '\0';
 	fclose(f);
 	if (n != len + 1 || have[len] != '\n' || memcmp(have, text, len) != 0)
-		fail_msg("%s.json is another:\n%s%s", name, have, text);
+		fail_msg("%s.json is another (HS_FIXTURES=write if that is "
+			 "meant):\n%s%s",
+		    name, have, text);
 }
 
 static void
