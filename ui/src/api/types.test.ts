@@ -8,6 +8,7 @@
  */
 import { expect, it } from 'vitest'
 import * as d from './decode'
+import * as fleet from './fleet'
 import * as t from './types'
 import { verification } from './verification'
 import agent from '../../../tests/fixtures/api/agent.json'
@@ -60,8 +61,8 @@ it.each([
   fits('alert that is open', t.alert, alertOpen),
   fits('stat', t.stat, stat),
   fits('stat of the others', t.stat, statOther),
-  fits('agent', t.agent, agent),
-  fits('telemetry', t.telemetry, telemetry),
+  fits('agent', fleet.agent, agent),
+  fits('telemetry', fleet.telemetry, telemetry),
   fits('relay', t.relay, relay),
   fits('pool', t.pool, apiPool),
   fits('process', t.process, process),
@@ -71,7 +72,7 @@ it.each([
 ])('%s', (_name, decode, json) => expect(json).toMatchObject(decode(json) as object))
 
 it('an agent that tells the least', () => {
-  const told = t.telemetry(telemetryBare)
+  const told = fleet.telemetry(telemetryBare)
   expect(told).toMatchObject({ agent_id: 'a', conn_state: 'error', errors: [], pool_target: { host: null, port: null } })
   // null is not known, and not 0.
   expect(told.stats).not.toHaveProperty('latency_p50_ms')

@@ -2,7 +2,7 @@
 import { useMemo } from 'react'
 import { api } from '@/api'
 import * as d from '@/api/decode'
-import { agent, telemetry, type Agent, type Telemetry } from '@/api/types'
+import { agent, telemetry, type Agent, type Telemetry } from '@/api/fleet'
 import { ago, count, ms, percent } from '@/lib/format'
 import { useNow } from '@/state/now'
 import { useResource } from '@/state/resource'

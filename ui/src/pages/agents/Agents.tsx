@@ -1,6 +1,6 @@
 /* The fleet: what each agent says of itself; the silent ones are marked. */
 import { api } from '@/api'
-import { agent, type Agent } from '@/api/types'
+import { agent, type Agent } from '@/api/fleet'
 import { count, ms } from '@/lib/format'
 import { useNow } from '@/state/now'
 import { useParam } from '@/state/router'

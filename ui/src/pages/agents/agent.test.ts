@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { telemetry } from '@/api/types'
+import { telemetry } from '@/api/fleet'
 import { isStale, rate, reportsOf } from './agent'
 
 const at = (second: number, accepted: number) =>

@@ -1,5 +1,5 @@
 /* What is read out of an agent's report. */
-import type { Agent, Telemetry } from '@/api/types'
+import type { Agent, Telemetry } from '@/api/fleet'
 import { DASH, instant } from '@/lib/format'
 import { t } from '@/text'
 
