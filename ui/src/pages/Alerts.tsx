@@ -35,7 +35,7 @@ function Row({ a }: { a: Alert }) {
     <li className={`flex flex-wrap items-start gap-x-4 gap-y-1 border-t px-4 py-3 first:border-0 ${a.active ? '' : 'text-dim'}`}>
       <span className="w-20 shrink-0"><Severity a={a} /></span>
       <div className="min-w-0 flex-1 basis-64">
-        <p className="text-sm"><Raw value={a.text} max={1000} /></p>
+        <p className="text-sm [overflow-wrap:anywhere]"><Raw value={a.text} max={1000} /></p>
         <p className="mt-0.5 text-sm text-dim"><About a={a} /></p>
       </div>
       <div className="flex w-full shrink-0 items-baseline gap-x-3 pl-24 text-sm text-dim sm:block sm:w-auto sm:pl-0 sm:text-right">

@@ -32,7 +32,7 @@ export function PageHead({ title, children, lead }: { title: ReactNode; lead?: R
         <h1 className="text-xl font-semibold tracking-tight">{title}</h1>
         {lead !== undefined && <p className="mt-0.5 text-sm text-dim">{lead}</p>}
       </div>
-      <div className="flex max-w-full grow flex-wrap items-center gap-2 sm:grow-0">{children}</div>
+      <div className="flex max-w-full flex-wrap items-center gap-2">{children}</div>
     </div>
   )
 }

@@ -44,8 +44,8 @@ function Figures({ stats: n }: { stats: Agent['stats'] }) {
         <Stat label={w.rejected} value={count(of('submits_rejected_total'))} note={percent(rejected, accepted + rejected)} tone={rejected > 0 ? 'rejected' : 'neutral'} />
         <Stat label={`${w.rate}, ${w.window1m}`} value={`${rate(of('submits_per_second_1min'))}/s`} note={`${rate(of('submits_per_second_10sec'))}/s ${w.window10s}`} />
         <Stat label={w.latency} value={ms(of('last_submit_latency_ms'))} />
-        <Stat label={`${w.latencies}, ${w.median}`} value={ms(of('latency_p50_ms'))} note={`${w.worst} ${ms(of('latency_p99_ms'))}`} />
-        <Stat label={w.wrong} value={count(wrong)} note={w.wrongNote} tone={wrong !== undefined && wrong > 0 ? 'attention' : 'neutral'} />
+        <Stat label={w.medianLatency} value={ms(of('latency_p50_ms'))} note={`${w.worst} ${ms(of('latency_p99_ms'))}`} />
+        <Stat label={w.wrong} value={count(wrong)} tone={wrong !== undefined && wrong > 0 ? 'attention' : 'neutral'} />
       </dl>
     </Panel>
   )

@@ -21,9 +21,9 @@ import { KillSwitch } from './KillSwitch'
 function Name({ a }: { a: Agent }) {
   const stale = isStale(a.last_seen, useNow())
   return (
-    <span className="inline-flex items-center gap-2 font-medium">
+    <span className="flex min-w-0 items-center gap-2 font-medium">
       <Dot tone={stale ? 'stale' : a.conn_state === 'connected' ? 'accepted' : 'rejected'} />
-      <Raw value={a.agent_id} max={48} />
+      <span className="truncate"><Raw value={a.agent_id} max={48} /></span>
       {stale && <Badge tone="stale">{t.agents.stale}</Badge>}
       {a.stopped && !stale && <Badge tone="rejected">{t.agents.stopped}</Badge>}
       {!a.verified && <Badge tone="attention" title={t.agents.strangerNote}>{t.agents.stranger}</Badge>}

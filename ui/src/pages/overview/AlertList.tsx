@@ -22,7 +22,7 @@ export function AlertList() {
               {open.slice(0, 6).map((a) => (
                 <li key={a.id} className="flex items-baseline gap-2 text-sm">
                   <Severity a={a} />
-                  <span className="min-w-0 flex-1 line-clamp-2"><Raw value={a.text} max={300} /></span>
+                  <span className="min-w-0 flex-1 line-clamp-2 [overflow-wrap:anywhere]"><Raw value={a.text} max={300} /></span>
                   <span className="shrink-0 text-xs text-dim"><Ago at={a.first_seen} /></span>
                 </li>
               ))}

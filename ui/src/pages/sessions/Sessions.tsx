@@ -65,8 +65,10 @@ export function Sessions() {
   return (
     <>
       <PageHead title={t.sessions.title} lead={list.data && which !== 'ended' ? t.sessions.lead(live) : undefined}>
-        <Input type="search" aria-label={t.sessions.search} placeholder={t.sessions.search} value={q} onChange={(e) => setQ(e.target.value)} className="w-0 grow sm:w-80 sm:grow-0" />
-        <Select aria-label={t.sessions.stateLabel} value={which} options={Object.entries(t.sessions.state)} onValue={(v) => setState(v === 'live' ? '' : v)} />
+        <div className="flex w-[calc(100vw-1.5rem)] gap-2 sm:w-auto">
+          <Input type="search" aria-label={t.sessions.search} placeholder={t.sessions.search} value={q} onChange={(e) => setQ(e.target.value)} className="w-0 grow sm:w-80 sm:grow-0" />
+          <Select aria-label={t.sessions.stateLabel} value={which} options={Object.entries(t.sessions.state)} onValue={(v) => setState(v === 'live' ? '' : v)} />
+        </div>
       </PageHead>
       <Panel flush>
         <Loaded of={list}>
