@@ -26,14 +26,26 @@ class Pool:
         self.submits, self.workers, self.agents = [], [], []
         self.connections = 0
         self._open = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.port = 0
+        self.start()
 
-    def _accept(self):
+    def start(self):
+        """Opens its port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,),
+                         daemon=True).start()
+
+    def stop(self):
+        """Closes its port and all connections."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.drop()
+
+    def _accept(self, listener):
         while True:
             try:
-                s, _ = self._listener.accept()
+                s, _ = listener.accept()
             except OSError:
                 return
             self.connections += 1
@@ -268,6 +280,28 @@ def test_comes_back(agent, relay, takes_all):
         r.publish(batch(key, range(1, n + 1)))
         hs.wait_for(lambda n=n: len(pool.submits) >= n, "submits")
     assert sorted(pool.submits) == sorted(own(range(1, 7)))
+
+
+ORDERS = ["pr-pr", "pr-rp", "rp-pr", "rp-rp"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_both_away(agent, relay, takes_all, order):
+    """Pool and relay both go, and come back, the one or the other first."""
+    key, pool, r = nostr.Key(), takes_all(), relay()
+    both = {"p": pool, "r": r}
+    agent(pool, key, r)
+    pools, seen = pool.connections, len(r.requests)
+    away, back = order.split("-")
+    for who in away:
+        both[who].stop()
+    for who in back:
+        both[who].start()
+    hs.wait_for(lambda: pool.connections > pools and
+                len(r.requests) > seen, "both again")
+    r.publish(batch(key, [1]))
+    hs.wait_for(lambda: pool.submits, "a submit")
+    assert pool.submits == own([1])
 
 
 def control(key, command, created_at=None, **more):
