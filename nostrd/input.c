@@ -261,8 +261,11 @@ on_page_end(struct input *in, const struct query_end *e)
 	if (in->nseen >= PAGE)
 		in->asked_to = in->last_pos;
 	else if (!e->complete)
-		in->asked_to = e->stopped_at > in->last_pos ? e->stopped_at :
-							      in->last_pos;
+		in->asked_to = e->stopped_at;
+	/* More may have been committed since it was asked: those are not
+	 * asked for again. */
+	if (in->asked_to < in->last_pos)
+		in->asked_to = in->last_pos;
 	for (unsigned i = 0; i < in->nrows; i++) {
 		k = lookup(in, in->rows[i].share.session);
 		if (!k->asked && (k->at_ms == 0 || now - k->at_ms > KNOWN_MS))
