@@ -15,7 +15,7 @@
 
 #define LINE 400000
 
-static char line[LINE], word[5][LINE];
+static char line[LINE + 64], *word[5];
 static uint8_t text[LINE];
 
 static int
@@ -53,16 +53,28 @@ answer(struct mbuf *out)
 	return nip44_encrypt(key, nonce, text, len, out);
 }
 
+/* The words of the line; how many. */
+static unsigned
+split(void)
+{
+	unsigned n = 0;
+
+	for (char *w = strtok(line, " \n"); w != NULL && n < 5;
+	     w = strtok(NULL, " \n"))
+		word[n++] = w;
+	for (unsigned i = n; i < 5; i++)
+		word[i] = &line[LINE - 1];
+	return n;
+}
+
 int
 main(void)
 {
 	struct mbuf out;
 
 	mbuf_init(&out);
-	while (fgets(line, sizeof(line), stdin) != NULL) {
-		word[4][0] = '\0';
-		if (sscanf(line, "%s %s %s %s %s", word[0], word[1], word[2],
-			word[3], word[4]) < 4)
+	while (fgets(line, LINE, stdin) != NULL) {
+		if (split() < 4)
 			return 1;
 		mbuf_reset(&out);
 		if (answer(&out) == -1)
