@@ -182,7 +182,8 @@ def small(port, seconds):
 
 def started(**kw):
     """A box, its console's port, when apid is there."""
-    box = rig.Box([rig.Pool()], capture=True, **kw)
+    box = rig.Box([rig.Pool()], "api { requests 1000000/s }", capture=True,
+                  **kw)
     port = int(box.hsd.expect_error(
         r"console is at http://127.0.0.1:(\d+)/")[1])
     hs.wait_for(lambda: rig.proc_status(box.hsd.child("apid")).get(
