@@ -7,9 +7,11 @@ it answers.  Printed beside the goals; nothing here fails for being slow.
     agent.py [--seconds S] [--rate N]"""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,28 +45,29 @@ def end(p, deadline=20):
 
 def run(place, seconds, rate):
     """The reports of the agents, and what their pools' clocks say in ms."""
-    relay, port = listening(BUILD / "sim/relay")
-    pools, agents = [], []
-    for i in range(AGENTS):
-        pools.append(listening(
-            BUILD / "sim/pool", "--difficulty", "1e-6", "--latency", 20,
-            "--latency-spread", 40, "--latency-log", place / f"clock-{i}",
-            "--job-interval", 10, "--block-interval", 15, "--seed", i + 1))
-        conf = place / f"agent-{i}.conf"
-        conf.write_text(
-            f'mode mine\npool "stratum+tcp://127.0.0.1:{pools[i][1]}"\n'
-            f'relay "ws://127.0.0.1:{port}"\nauthorized yes\nrun "bench"\n'
-            f'trust "{KEY}"\nworker "bench"\n'
-            f'id "a-{i}"\nrate {rate}/s\nreport "{place}/report-{i}"\n')
-        agents.append(subprocess.Popen(
-            [BUILD / "bin/hashscope-agent", "-f", conf],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-    time.sleep(seconds)
-    for a in agents:
-        end(a)
-    for p, _ in pools:
-        end(p)
-    end(relay)
+    # Whatever happens, all of them end.
+    with contextlib.ExitStack() as ends:
+        relay, port = listening(BUILD / "sim/relay")
+        ends.callback(end, relay)
+        agents = ends.enter_context(contextlib.ExitStack())
+        for i in range(AGENTS):
+            pool, at = listening(
+                BUILD / "sim/pool", "--difficulty", "1e-6", "--latency", 20,
+                "--latency-spread", 40, "--latency-log", place / f"clock-{i}",
+                "--job-interval", 10, "--block-interval", 15,
+                "--seed", i + 1)
+            ends.callback(end, pool)
+            conf = place / f"agent-{i}.conf"
+            conf.write_text(
+                f'mode mine\npool "stratum+tcp://127.0.0.1:{at}"\n'
+                f'relay "ws://127.0.0.1:{port}"\nauthorized yes\n'
+                f'run "bench"\ntrust "{KEY}"\nworker "bench"\n'
+                f'id "a-{i}"\nrate {rate}/s\nreport "{place}/report-{i}"\n')
+            agents.callback(end, subprocess.Popen(
+                [BUILD / "bin/hashscope-agent", "-f", conf],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        time.sleep(seconds)
+        agents.close()
     return [(json.loads((place / f"report-{i}").read_text()),
              sorted(int(x) / 1000 for x in
                     (place / f"clock-{i}").read_text().split()[3:]))
@@ -81,6 +84,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=1000)
     o = parser.parse_args()
+    # Ended by somebody, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"{AGENTS} agents in mine mode, difficulty 1e-6, {o.rate} submits/s "
           f"each, {o.seconds:g} s, {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory(prefix="hs-bench-") as d:

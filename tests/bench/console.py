@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -174,7 +175,9 @@ class Bench:
         pool = hs.Listening(hs.sim("pool"), "--difficulty", "1e-8",
                             "--job-interval", "10", "--max-clients", "200")
         self.closing.append(pool)
-        self.scope = cap.Scope([f"stratum+tcp://{pool.host}:{pool.port}"])
+        # Without a bound, or the store never has as many as are asked for.
+        self.scope = cap.Scope([f"stratum+tcp://{pool.host}:{pool.port}"],
+                               "capture { messages 0 }")
         self.closing.append(self.scope)
         self.url = self.scope.hsd.expect_error(
             r"the console is at (http://\S+?)/")[1]
@@ -264,6 +267,8 @@ def main():
         print("console: not measured: needs Node, Chromium and `make ui`")
         return 0
     bench = Bench(o)
+    # Ended by somebody, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         return bench.run()
     finally:
