@@ -186,7 +186,8 @@ act_is_audited(const struct route *t)
 
 	if (t->handler == act_replay)
 		info = act_info(ACT_REPLAY);
-	else if (t->handler == act_session || t->handler == act_plain)
+	else if (t->handler == act_session || t->handler == act_plain ||
+	    t->handler == act_agents)
 		info = act_info(t->arg >> 1);
 	return info != NULL && info->audited;
 }

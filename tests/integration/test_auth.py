@@ -395,16 +395,17 @@ def test_refused_acts_are_bounded(door):
     for path, body in (
             ("/api/users", {"name": "x", "role": "admin", "password": "y"}),
             ("/api/messages/1/replay", {}), ("/api/replay/stop", {}),
+            ("/api/agents/stop", {"agent_id": "a-1"}),
             ("/api/sessions/none/repeat-count", {"repeat_count": 0})):
         reply = viewer.post(path, json=body)
         assert reply.status_code == 403, reply.text
     refused = [x for x in d.audit("last", 1000) if x["event"] == "refused"]
     assert [x["act"] for x in refused] == [
-        "user-add", "replay", "replay-stop"]
+        "user-add", "replay", "replay-stop", "agents-stop"]
     assert {(x["who"], x["role"], x["status"]) for x in refused} == {
         ("v", "viewer", 403)}
     assert "password" not in json.dumps(refused)
-    for _ in range(996):
+    for _ in range(995):
         assert viewer.post("/api/replay/stop").status_code == 403
     refused = [x for x in d.audit("last", 1000) if x["event"] == "refused"]
     assert len(refused) < 40
