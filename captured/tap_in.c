@@ -8,6 +8,7 @@
 
 #include "captured/tap_in.h"
 #include "common/log.h"
+#include "common/proc.h"
 
 #define TICK_MS        2
 /* Empty ticks before waiting by event again. */
@@ -158,13 +159,6 @@ on_end(struct ipc *ipc, int err, void *arg)
 	ipc_free(ipc);
 }
 
-static void
-on_bad(struct ipc *ipc, unsigned type, const char *why, void *arg)
-{
-	if (ipc_bad_count(ipc) == 1)
-		log_warnx("relayd sent message %u: %s", type, why);
-}
-
 static const struct ipc_handler handlers[] = {
 	{ MSG_TAP_HELLO, on_hello },
 	{ MSG_TAP_BATCH, on_batch },
@@ -174,7 +168,7 @@ static const struct ipc_handler handlers[] = {
 static const struct ipc_ops ops = {
 	.handlers = handlers,
 	.on_end = on_end,
-	.on_bad = on_bad,
+	.on_bad = proc_on_peer_bad,
 };
 
 /* --- reading --- */

@@ -18,6 +18,18 @@ def door(b, rcvbuf=None):
                        rcvbuf=rcvbuf)
 
 
+def upgrade(s, path):
+    """Makes a WebSocket of it, and reads no more than the answer's head."""
+    s.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n"
+              b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+              b"Sec-WebSocket-Version: 13\r\n"
+              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += s.recv(1)
+    assert head.startswith(b"HTTP/1.1 101"), head
+
+
 def metric(b, name):
     """One of the numbers at /metrics."""
     return int(re.search(rf"^{name} (\d+)$", get(b, "/metrics").text,

@@ -9,7 +9,7 @@ import websockets
 
 import hs
 import rig
-from apirig import door, get, metric
+from apirig import door, get, metric, upgrade
 
 HEAD = b"GET /api/me HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -152,14 +152,7 @@ def test_plain_websockets(limited):
 def unread(b, ask):
     """A WebSocket that says something and reads nothing."""
     s = door(b, rcvbuf=4096)
-    s.sendall(b"GET /api/ws" + (b"?subscribe" if ask else b"") +
-              b" HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
-              b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += s.recv(1)
-    assert head.startswith(b"HTTP/1.1 101")
+    upgrade(s, b"/api/ws?subscribe" if ask else b"/api/ws")
     if ask:
         text = json.dumps({"subscribe": {"topic": "messages",
                                          "since": "0"}}).encode()

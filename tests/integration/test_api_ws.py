@@ -13,7 +13,7 @@ import websockets
 import apirig
 import hs
 import rig
-from apirig import get
+from apirig import get, upgrade
 
 
 def url(b, path):
@@ -279,14 +279,7 @@ def test_filters_and_topics(api):
 ])
 def test_frames_that_end_the_connection(api, frame):
     s = rig.connect("127.0.0.1", int(api.url.rsplit(":", 1)[1]))
-    s.sendall(b"GET /api/ws HTTP/1.1\r\nHost: localhost\r\n"
-              b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-              b"Sec-WebSocket-Version: 13\r\n"
-              b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-    head = b""
-    while b"\r\n\r\n" not in head:
-        head += s.recv(1024)
-    assert head.startswith(b"HTTP/1.1 101")
+    upgrade(s, b"/api/ws")
     s.sendall(frame)
     hs.recv_all(s)
     s.close()
