@@ -2,6 +2,9 @@
  * WebSocket clients.  libwebsockets speaks the protocol; which socket has
  * something is our loop's to know, and then it is served without waiting.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -390,6 +393,7 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
     const struct act_who *who, const char **why)
 {
 	struct ws_client *c;
+	int on = 1;
 
 	*why = "too many WebSockets are open";
 	if (ws->n >= ws->api->set.conf.websockets)
@@ -428,6 +432,9 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
 	}
 	LIST_INSERT_HEAD(&ws->clients, c, entry);
 	ws->n++;
+	/* A frame leaves in several writes, and the end of it would wait for
+	 * an acknowledgement that a browser keeps back for 40 ms. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->wsi = lws_adopt_socket_vhost(ws->vhost, fd);
 	if (c->wsi == NULL) {
 		/* It has closed fd. */

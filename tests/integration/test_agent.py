@@ -1,4 +1,5 @@
 """hashscope-agent: shares from Nostr to one pool, and nothing else."""
+import contextlib
 import json
 import signal
 import socket
@@ -38,7 +39,9 @@ class Pool:
 
     def stop(self):
         """Closes its port and all connections."""
-        self._listener.shutdown(socket.SHUT_RDWR)
+        # Closing alone would not wake the thread that accepts.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.drop()
 
@@ -79,13 +82,14 @@ class Pool:
     def drop(self):
         """Ends all connections."""
         for s in self._open:
-            s.close() if s.fileno() == -1 else s.shutdown(socket.SHUT_RDWR)
+            # The agent may have ended it first.
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
         self._open.clear()
 
     def close(self):
         """Ends it."""
-        self._listener.close()
-        self.drop()
+        self.stop()
 
 
 @pytest.fixture
