@@ -282,7 +282,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static const struct lws_protocols protocols[] = {
-	{ "", callback, 0, WS_TEXT_MAX, 0, NULL, 0 },
+	/* Without the last a frame leaves in pieces of what may come in. */
+	{ "", callback, 0, WS_TEXT_MAX, 0, NULL, 2 * WS_FRAME },
 	{ NULL, NULL, 0, 0, 0, NULL, 0 },
 };
 

@@ -477,6 +477,7 @@ static const struct proc_role role = {
 	.role = ROLE_CAPTURE,
 	.name = "captured",
 	.keeps_files = true,
+	.precise_timers = true,
 	.handlers = handlers,
 	.create = capture_new,
 	.conf_begin = conf_begin,

@@ -6,7 +6,8 @@
 #include "captured/feed.h"
 
 #define FEED_BYTES    (64u * 1024u)
-#define FEED_EVERY_NS UINT64_C(4000000)
+/* Once a round of reading, unless rounds follow each other at once. */
+#define FEED_EVERY_NS UINT64_C(1000000)
 /* What may wait in a channel before batches are skipped. */
 #define FEED_QUEUE    (1024u * 1024u)
 

@@ -344,6 +344,23 @@ read_hello(const struct proc_role *roles)
 		fatal("%s", self.role->name);
 }
 
+static struct event_base *
+new_base(bool precise_timers)
+{
+	struct event_config *conf = event_config_new();
+	struct event_base *base = NULL;
+
+	if (conf != NULL &&
+	    (!precise_timers ||
+		event_config_set_flag(conf, EVENT_BASE_FLAG_PRECISE_TIMER) ==
+		    0))
+		base = event_base_new_with_config(conf);
+	if (base == NULL)
+		fatal("no event loop");
+	event_config_free(conf);
+	return base;
+}
+
 int
 proc_main(int argc, char *argv[], const struct proc_role *roles)
 {
@@ -357,9 +374,7 @@ proc_main(int argc, char *argv[], const struct proc_role *roles)
 	log_init(self.role->name);
 	log_set_verbose(self.hello.verbose);
 	join_handlers(self.role->handlers);
-	self.base = event_base_new();
-	if (self.base == NULL)
-		fatal("event_base_new");
+	self.base = new_base(self.role->precise_timers);
 	self.supervisor = ipc_new(self.base, PROC_FD, self.role->role,
 	    ROLE_SUPERVISOR, &supervisor_ops, self.arg);
 	if (self.supervisor == NULL)

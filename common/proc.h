@@ -44,6 +44,9 @@ struct proc_role {
 	enum role role;
 	const char *name; /* of the process and in the log: "relayd" */
 	bool keeps_files; /* works on files: no chroot */
+	/* Its timers end within 0.1 ms, not within 4 to 8 (a kernel with 250
+	 * ticks a second): one call more each time round the loop. */
+	bool precise_timers;
 	/* Its arg, made once HELLO has named the role; NULL is fatal. */
 	void *(*create)(void);
 	/* Messages beyond the ones that proc itself handles (HELLO, PEER,

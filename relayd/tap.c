@@ -206,6 +206,7 @@ tap_flush(struct tap *t)
 	}
 	if (t->sent != t->tail && may_send(t))
 		tap_arm(t);
+	t->oldest_ns = 0;
 }
 
 static void

@@ -24,6 +24,7 @@ struct tap {
 	enum tap_state state;
 	struct event *timer, *clock_timer;
 	bool timer_set;
+	uint64_t oldest_ns; /* when the first unsent entry came; 0 none */
 	uint32_t flush_ms;
 	uint8_t epoch[16];
 

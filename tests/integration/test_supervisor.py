@@ -119,6 +119,8 @@ def check_descriptors(b, name, pid):
             assert flags & os.O_APPEND or link != mine[1]
         elif name == "apid" and link == "/dev/urandom":
             pass  # libwebsockets opens it before anything is dropped
+        elif name == "captured" and link == "anon_inode:[timerfd]":
+            pass  # libevent's, for timers of 2 ms that end after 2 ms
         else:
             assert link.startswith(("socket:", "pipe:", "anon_inode:[event")), (
                 name, fd, link)
