@@ -174,7 +174,8 @@ send_end(struct asker *a, uint32_t id, const struct query_end *end)
 
 	mbuf_reset(body);
 	query_end_put(body, end);
-	if (ipc_send(a->ipc, MSG_QUERY_END, id, -1, body) == -1)
+	if (ipc_send_together(a->ipc, MSG_QUERY_END, id, body) == -1 ||
+	    ipc_flush(a->ipc) == -1)
 		log_warn("QUERY_END to %s", role_name(ipc_peer(a->ipc)));
 }
 
@@ -189,14 +190,14 @@ send_refusal(struct asker *a, uint32_t id, uint8_t status, const char *why)
 	send_end(a, id, &end);
 }
 
-/* A row is sent: whether the slice may go on. */
+/* A row is on its way, with its neighbours: whether the slice may go on. */
 static int
 send_row(struct job *j, enum msg_type type)
 {
 	struct role_state *q = j->role;
 	struct ipc *ipc = j->asker->ipc;
 
-	if (ipc_send(ipc, type, j->id, -1, &q->body) == -1) {
+	if (ipc_send_together(ipc, type, j->id, &q->body) == -1) {
 		log_warn("row of a query");
 		return -1;
 	}
@@ -366,9 +367,17 @@ job_broken(struct role_state *q, struct job *j)
 static void
 job_slice(struct role_state *q, struct job *j)
 {
+	enum select_result state;
+
 	if (reader_need(q, j) == -1)
 		return;
-	switch (select_step(j->sel, q->reader, SLICE_MS)) {
+	state = select_step(j->sel, q->reader, SLICE_MS);
+	/* The last rows go with the end. */
+	if (state != SELECT_DONE && ipc_flush(j->asker->ipc) == -1) {
+		job_fail(q, j, "its rows could not be sent");
+		return;
+	}
+	switch (state) {
 	case SELECT_MORE:
 		j->trouble = 0;
 		wake(q);

@@ -5,6 +5,8 @@
  * On the wire a packet is a head of 8 bytes and up to 32 KiB of body.  A
  * longer body is cut into packets that carry IPC_MORE but for the last;
  * they follow each other directly, so one buffer puts them together.
+ * Short messages may share a packet with IPC_MANY: each is a struct
+ * many_head and its body, one behind the other.
  */
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -20,6 +22,7 @@
 #include "common/ipc.h"
 
 #define IPC_MORE  0x1u
+#define IPC_MANY  0x2u
 #define IPC_BURST 32 /* packets read before others have their turn */
 #define IPC_LIMIT (1024u * 1024u)
 
@@ -27,6 +30,11 @@ struct ipc_head {
 	uint16_t type;
 	uint16_t flags;
 	uint32_t id;
+};
+
+struct many_head {
+	struct ipc_head head;
+	uint32_t len;
 };
 
 struct packet {
@@ -44,6 +52,7 @@ struct ipc {
 	struct event *rd, *wr;
 	STAILQ_HEAD(, packet) queue;
 	size_t queued, limit;
+	struct mbuf many; /* what waits to share a packet */
 	unsigned bad;
 	unsigned depth;   /* handlers running: free later */
 	bool dead;        /* no more messages */
@@ -86,6 +95,7 @@ destroy(struct ipc *ipc)
 	close_fd(&ipc->part_fd);
 	queue_clear(ipc);
 	mbuf_free(&ipc->part);
+	mbuf_free(&ipc->many);
 	free(ipc);
 }
 
@@ -210,6 +220,34 @@ fragment(struct ipc *ipc, const struct ipc_head *head, const uint8_t *body,
 	mbuf_reset(&ipc->part);
 }
 
+static bool
+paused(const struct ipc *ipc)
+{
+	return ipc->dead || ipc->freed;
+}
+
+/* Several messages in a packet, to where the channel may end. */
+static void
+many(struct ipc *ipc, const uint8_t *body, size_t len)
+{
+	struct many_head one;
+
+	while (len > 0 && !paused(ipc)) {
+		if (len < sizeof(one))
+			break;
+		memcpy(&one, body, sizeof(one));
+		body += sizeof(one);
+		len -= sizeof(one);
+		if (one.head.flags != 0 || one.len > len)
+			break;
+		deliver(ipc, &one.head, body, one.len, -1);
+		body += one.len;
+		len -= one.len;
+	}
+	if (len > 0 && !paused(ipc))
+		reject(ipc, MSG_NONE, "a packet of many is torn");
+}
+
 ssize_t
 ipc_recv_fd(int fd, void *buf, size_t size, int *passed, int flags)
 {
@@ -272,17 +310,13 @@ read_packet(struct ipc *ipc)
 	}
 	memcpy(&head, ipc->packet, sizeof(head));
 	n -= (ssize_t)sizeof(head);
-	if ((head.flags & IPC_MORE) || ipc->part.len > 0)
+	if (head.flags == IPC_MANY && ipc->part.len == 0 && fd == -1)
+		many(ipc, body, (size_t)n);
+	else if ((head.flags & IPC_MORE) || ipc->part.len > 0)
 		fragment(ipc, &head, body, (size_t)n, fd);
 	else
 		deliver(ipc, &head, body, (size_t)n, fd);
 	return 1;
-}
-
-static bool
-paused(const struct ipc *ipc)
-{
-	return ipc->dead || ipc->freed;
 }
 
 unsigned
@@ -506,6 +540,72 @@ send_packet(struct ipc *ipc, const uint8_t *data, size_t len, int fd)
 	return enqueue(ipc, data, len, fd);
 }
 
+/* Whether such a message may go now; -1 and errno. */
+static int
+check_send(const struct ipc *ipc, enum msg_type type, const struct mbuf *body)
+{
+	size_t len = body == NULL ? 0 : body->len;
+	size_t waiting = ipc->queued + ipc->many.len;
+
+	if (paused(ipc)) {
+		errno = EPIPE;
+		return -1;
+	}
+	if ((body != NULL && body->bad) ||
+	    forbidden(type, ipc->self, ipc->peer) != NULL ||
+	    len > msg_info(type)->size) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (waiting > 0 && waiting + len > ipc->limit) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	return 0;
+}
+
+int
+ipc_flush(struct ipc *ipc)
+{
+	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
+	struct ipc_head head = { MSG_NONE, IPC_MANY, 0 };
+	size_t n = ipc->many.len;
+
+	if (n == 0)
+		return 0;
+	memcpy(packet, &head, sizeof(head));
+	memcpy(packet + sizeof(head), ipc->many.data, n);
+	mbuf_reset(&ipc->many);
+	if (paused(ipc)) {
+		errno = EPIPE;
+		return -1;
+	}
+	return send_packet(ipc, packet, sizeof(head) + n, -1);
+}
+
+int
+ipc_send_together(struct ipc *ipc, enum msg_type type, uint32_t id,
+    const struct mbuf *body)
+{
+	struct many_head one = { .head = { (uint16_t)type, 0, id } };
+
+	if (check_send(ipc, type, body) == -1)
+		return -1;
+	one.len = (uint32_t)body->len;
+	if (body->len > MSG_PACKET_MAX - sizeof(one))
+		return ipc_send(ipc, type, id, -1, body);
+	if (ipc->many.len + sizeof(one) + body->len > MSG_PACKET_MAX &&
+	    ipc_flush(ipc) == -1)
+		return -1;
+	msg_put_raw(&ipc->many, &one, sizeof(one));
+	msg_put_raw(&ipc->many, body->data, body->len);
+	if (!ipc->many.bad)
+		return 0;
+	mbuf_reset(&ipc->many);
+	errno = ENOMEM;
+	return -1;
+}
+
 int
 ipc_send(struct ipc *ipc, enum msg_type type, uint32_t id, int fd,
     const struct mbuf *body)
@@ -514,20 +614,8 @@ ipc_send(struct ipc *ipc, enum msg_type type, uint32_t id, int fd,
 	struct ipc_head head = { (uint16_t)type, 0, id };
 	size_t left = body == NULL ? 0 : body->len, off = 0, n;
 
-	if (ipc->dead || ipc->freed) {
-		errno = EPIPE;
+	if (check_send(ipc, type, body) == -1 || ipc_flush(ipc) == -1)
 		return -1;
-	}
-	if ((body != NULL && body->bad) ||
-	    forbidden(type, ipc->self, ipc->peer) != NULL ||
-	    left > msg_info(type)->size) {
-		errno = EINVAL;
-		return -1;
-	}
-	if (ipc->queued > 0 && ipc->queued + left > ipc->limit) {
-		errno = ENOBUFS;
-		return -1;
-	}
 	do {
 		n = left < MSG_PACKET_MAX ? left : MSG_PACKET_MAX;
 		head.flags = left > n ? IPC_MORE : 0;

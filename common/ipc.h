@@ -1,6 +1,6 @@
 /*
- * A channel between two processes: SOCK_SEQPACKET, one message a packet,
- * longer ones in fragments, at most one descriptor with each.  Sending never
+ * A channel between two processes: SOCK_SEQPACKET, one message a packet or
+ * several, longer ones in fragments, at most one descriptor with each.  Sending never
  * blocks: what the socket does not take waits in a bounded queue.
  */
 #ifndef COMMON_IPC_H
@@ -64,8 +64,18 @@ enum role ipc_peer(const struct ipc *);
 int ipc_send(struct ipc *, enum msg_type, uint32_t id, int fd,
     const struct mbuf *body);
 int ipc_send_empty(struct ipc *, enum msg_type, uint32_t id);
+/*
+ * The same without a descriptor, in a packet with those that follow: it goes
+ * when that is full, with the next ipc_send() or ipc_flush().  Who ends its
+ * turn without one of them keeps the peer waiting.  -1 and errno also when
+ * an earlier one could not go: none of that packet has gone then.
+ */
+int ipc_send_together(struct ipc *, enum msg_type, uint32_t id,
+    const struct mbuf *body);
+int ipc_flush(struct ipc *);
 
-/* Stop and resume reading, for back-pressure. */
+/* Stop and resume reading, for back-pressure; inside a handler what shares
+ * its packet still comes. */
 void ipc_pause(struct ipc *);
 void ipc_resume(struct ipc *);
 /*
