@@ -372,6 +372,17 @@ nostr_net_free(struct nostr_net *net)
 	free(net);
 }
 
+/* As a browser names it: the port when it is not the usual one. */
+static void
+put_host(char *dst, size_t size, const struct nostr_url *url)
+{
+	int n = snprintf(dst, size,
+	    strchr(url->host, ':') != NULL ? "[%s]" : "%s", url->host);
+
+	if (url->port != (url->tls ? 443 : 80))
+		snprintf(dst + n, size - (size_t)n, ":%u", url->port);
+}
+
 static struct nostr_ws *
 begin(struct nostr_net *net, const struct nostr_url *url, const char *address,
     const struct nostr_ws_ops *ops, void *arg, bool get, const char **why)
@@ -389,8 +400,7 @@ begin(struct nostr_net *net, const struct nostr_url *url, const char *address,
 	ws->next = net->list;
 	net->list = ws;
 	snprintf(ws->address, sizeof(ws->address), "%s", address);
-	snprintf(ws->host, sizeof(ws->host),
-	    strchr(url->host, ':') != NULL ? "[%s]" : "%s", url->host);
+	put_host(ws->host, sizeof(ws->host), url);
 	memset(&info, 0, sizeof(info));
 	info.context = net->lws;
 	info.address = ws->address;

@@ -261,6 +261,7 @@ class Relay:
         self.documents = 0  # how often it was asked for
         self.slow = False   # it never comes
         self._clients = {}  # socket: {subscription: filter}
+        self.hosts = set()  # what its clients called it
         self._tls = None
         if tls:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -293,6 +294,7 @@ class Relay:
             process_request=self._http)
 
     async def _http(self, _, headers):
+        self.hosts.add(headers["Host"])
         if "Upgrade" in headers:
             return None
         assert headers["Accept"] == "application/nostr+json"

@@ -71,6 +71,8 @@ def arrived(relay, miners):
 
 def check(relay, miners):
     """Every event is good, every share came, seq has no gaps."""
+    assert relay.hosts <= {f"{name}:{relay.port}"
+                           for name in ("127.0.0.1", "localhost")}
     assert all(nostr.is_good(e) for e in relay.events)
     got = relay.shares()
     assert sorted(map(json.dumps, got.values())) == sorted(
