@@ -207,30 +207,18 @@ on_context_row(void *arg, struct msg_in *m)
 		w->nctx++;
 }
 
-static int
-by_pos(const void *a, const void *b)
-{
-	const struct row *p = a, *q = b;
-
-	return p->pos < q->pos ? -1 : p->pos > q->pos;
-}
-
 static void
 write_context(struct work *w)
 {
-	struct message_rec m;
-	int64_t us;
+	struct message_rec first, m[EXPORT_CONTEXT_ROWS];
 
-	qsort(w->ctx, w->nctx, sizeof(w->ctx[0]), by_pos);
-	row_get(w->nctx > 0 ? &w->ctx[0] : &w->row[w->next], &m);
-	us = m.ts_recv_us;
+	row_get(&w->row[w->next], &first);
+	for (unsigned i = 0; i < w->nctx; i++)
+		row_get(&w->ctx[i], &m[i]);
 	if (export_open(&w->export, w->session,
-		w->have_session ? &w->rec : NULL, us, &w->out) == -1)
+		w->have_session ? &w->rec : NULL, m, w->nctx, first.ts_recv_us,
+		&w->out) == -1)
 		w->failed = true;
-	for (unsigned i = 0; i < w->nctx; i++) {
-		row_get(&w->ctx[i], &m);
-		export_message(&w->export, &m, true, &w->out);
-	}
 	rows_clear(w->ctx, &w->nctx);
 }
 
@@ -297,7 +285,7 @@ go_on(struct work *w)
 			open_session(w, m.session);
 			return;
 		}
-		export_message(&w->export, &m, false, &w->out);
+		export_message(&w->export, &m, &w->out);
 		w->next++;
 	}
 	if (w->out.bad)

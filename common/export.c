@@ -103,8 +103,8 @@ export_knows(const struct export *e, const uint8_t session[16])
 	return find(e, session) != NULL;
 }
 
-int
-export_open(struct export *e, const uint8_t id[16], const struct session_rec *s,
+static int
+session_add(struct export *e, const uint8_t id[16], const struct session_rec *s,
     int64_t us, struct mbuf *out)
 {
 	struct export_session *grown;
@@ -269,8 +269,8 @@ put_packets(struct export *e, const struct message_rec *m, struct mbuf *out)
 	mbuf_free(&line);
 }
 
-void
-export_message(struct export *e, const struct message_rec *m, bool context,
+static void
+put_message(struct export *e, const struct message_rec *m, bool context,
     struct mbuf *out)
 {
 	switch (e->format) {
@@ -284,4 +284,33 @@ export_message(struct export *e, const struct message_rec *m, bool context,
 		put_packets(e, m, out);
 		break;
 	}
+}
+
+void
+export_message(struct export *e, const struct message_rec *m, struct mbuf *out)
+{
+	put_message(e, m, false, out);
+}
+
+static int
+by_pos(const void *a, const void *b)
+{
+	const struct message_rec *p = a, *q = b;
+
+	return p->pos < q->pos ? -1 : p->pos > q->pos;
+}
+
+int
+export_open(struct export *e, const uint8_t id[16], const struct session_rec *s,
+    struct message_rec *context, unsigned n, int64_t us, struct mbuf *out)
+{
+	if (n > 0) {
+		qsort(context, n, sizeof(*context), by_pos);
+		us = context[0].ts_recv_us;
+	}
+	if (session_add(e, id, s, us, out) == -1)
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		put_message(e, &context[i], true, out);
+	return 0;
 }

@@ -51,11 +51,15 @@ void export_free(struct export *);
 void export_begin(const struct export *, struct mbuf *out);
 /* Whether its context has been written. */
 bool export_knows(const struct export *, const uint8_t session[16]);
-/* A session of which something follows; s NULL when nothing is known of
- * it.  us: the time of that.  -1 without memory. */
+/*
+ * A session opens with the n messages of its context, which are sorted for
+ * that; s NULL when nothing is known of it.  us: when what follows came.
+ * -1 without memory.
+ */
 int export_open(struct export *, const uint8_t id[16],
-    const struct session_rec *s, int64_t us, struct mbuf *out);
-void export_message(struct export *, const struct message_rec *, bool context,
+    const struct session_rec *s, struct message_rec *context, unsigned n,
+    int64_t us, struct mbuf *out);
+void export_message(struct export *, const struct message_rec *,
     struct mbuf *out);
 
 #endif

@@ -44,14 +44,6 @@ flush(struct work *w)
 /* --- a session that is new --- */
 
 static int
-by_pos(const void *a, const void *b)
-{
-	const struct message_rec *p = a, *q = b;
-
-	return p->pos < q->pos ? -1 : p->pos > q->pos;
-}
-
-static int
 get_session(struct work *w, const uint8_t id[16], struct session_rec *s,
     bool *known)
 {
@@ -74,7 +66,7 @@ get_session(struct work *w, const uint8_t id[16], struct session_rec *s,
 	return code == EXIT_AWAY ? code : EXIT_OK;
 }
 
-/* Writes what the rows of all questions have, in order. */
+/* Opens it with what the rows of all questions have. */
 static int
 write_context(struct work *w, const struct message_rec *first,
     const struct session_rec *s, struct rows *rows, unsigned n)
@@ -89,12 +81,9 @@ write_context(struct work *w, const struct message_rec *first,
 		for (size_t i = 0; i < rows[k].n && have < EXPORT_CONTEXT_ROWS;
 		     i++)
 			have += row_get(&rows[k], i, &m[have]) == 0;
-	qsort(m, have, sizeof(*m), by_pos);
-	if (export_open(&w->export, first->session, s,
-		have > 0 ? m[0].ts_recv_us : first->ts_recv_us, &w->out) == -1)
+	if (export_open(&w->export, first->session, s, m, have,
+		first->ts_recv_us, &w->out) == -1)
 		code = ctl_no("out of memory");
-	for (unsigned i = 0; i < have && code == EXIT_OK; i++)
-		export_message(&w->export, &m[i], true, &w->out);
 	free(m);
 	return code;
 }
@@ -142,7 +131,7 @@ write_page(struct work *w, size_t n)
 		if (!export_knows(&w->export, m.session))
 			code = open_session(w, &m);
 		if (code == EXIT_OK)
-			export_message(&w->export, &m, false, &w->out);
+			export_message(&w->export, &m, &w->out);
 	}
 	return code == EXIT_OK ? flush(w) : code;
 }
