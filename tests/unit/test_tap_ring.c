@@ -205,7 +205,7 @@ close_session(unsigned slot)
 }
 
 static void
-write_chunk(unsigned slot, size_t n)
+write_chunk_at(unsigned slot, size_t n, uint64_t ns)
 {
 	static uint8_t buf[TAP_CHUNK_MAX];
 	struct session *s = w.live[slot];
@@ -216,7 +216,16 @@ write_chunk(unsigned slot, size_t n)
 		buf[i] = pattern(s->no, d, off + i);
 	s->side[d].read += n;
 	w.all[w.live_index[slot]].put[d] += n;
-	tap_chunk(w.tap, s, d, off, mono_ns(), mono_ns(), 0, buf, n);
+	tap_chunk(w.tap, s, d, off, ns, ns, 0, buf, n);
+}
+
+static void
+write_chunk(unsigned slot, size_t n)
+{
+	struct session *s = w.live[slot];
+	unsigned d = (unsigned)random() % 2;
+
+	write_chunk_at(slot, n, mono_ns());
 	if (random() % 4 == 0)
 		tap_fwd(w.tap, s, d, s->side[d].read, mono_ns());
 }
@@ -399,11 +408,52 @@ nothing_lost(void **state)
 	event_base_free(w.relay.base);
 }
 
+/* A timer that comes late delays nothing while bytes flow: their own times
+ * tell when a batch is due, and it goes when the round is over. */
+static void
+due_by_its_times(void **state)
+{
+	uint64_t start = 1000000000, minute = 60000000000, batches;
+
+	memset(&w, 0, sizeof(w));
+	w.relay.base = event_base_new();
+	w.tap = w.relay.tap = tap_new(&w.relay, RING);
+	tap_set_flush(w.tap, 60000);
+	assert_int_equal(tap_start(w.tap), 0);
+	open_session(0);
+	come();
+	for (unsigned i = 0; i < 100 && stat_of("tap.attached") == 0; i++) {
+		ipc_poll(w.ipc, 10);
+		turn();
+	}
+	assert_int_equal(stat_of("tap.attached"), 1);
+	batches = stat_of("tap.batches");
+	for (unsigned i = 0; i < 3; i++) {
+		write_chunk_at(0, 10, start);
+		write_chunk_at(0, 10, start + minute - 1);
+		turn();
+		assert_int_equal(stat_of("tap.batches"), batches + i);
+		write_chunk_at(0, 10, start + minute);
+		assert_int_equal(stat_of("tap.batches"), batches + i);
+		turn();
+		assert_int_equal(stat_of("tap.batches"), batches + i + 1);
+		assert_int_equal(stat_of("tap.unsent"), 0);
+		start += minute + 1;
+	}
+	tap_set_flush(w.tap, 1);
+	close_session(0);
+	settle();
+	ipc_free(w.ipc);
+	tap_free(w.tap);
+	event_base_free(w.relay.base);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_lost),
+		cmocka_unit_test(due_by_its_times),
 		cmocka_unit_test(quick_reader),
 		cmocka_unit_test(slow_reader),
 	};
