@@ -183,13 +183,13 @@ class Scope(rig.Box):
         return {port_of(s): s for s in self.sessions()}
 
     def say(self, up=b"", down=b"", end=True):
-        """One session in which each end says that; the miner's port."""
+        """One session in which each end says that, the pool when it has heard
+        the miner: what it says may be an answer.  The miner's port."""
         miner, pool = self.pair()
         port = miner.getsockname()[1]
-        jobs = [rig.Worker(miner.sendall, up), rig.Worker(pool.sendall, down)]
-        assert rig.recv_exact(pool, len(up)) == up
-        assert rig.recv_exact(miner, len(down)) == down
-        for job in jobs:
+        for source, sink, data in ((miner, pool, up), (pool, miner, down)):
+            job = rig.Worker(source.sendall, data)
+            assert rig.recv_exact(sink, len(data)) == data
             job.result()
         if end:
             miner.close()
