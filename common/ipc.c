@@ -13,24 +13,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/ipc.h"
+#include "common/ipc_int.h"
 
-#define IPC_MORE  0x1u
-#define IPC_MANY  0x2u
 #define IPC_BURST 32 /* packets read before others have their turn */
 #define IPC_LIMIT (1024u * 1024u)
-
-struct ipc_head {
-	uint16_t type;
-	uint16_t flags;
-	uint32_t id;
-};
 
 struct many_head {
 	struct ipc_head head;
@@ -64,21 +54,13 @@ struct ipc {
 };
 
 static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		close(*fd);
-	*fd = -1;
-}
-
-static void
 queue_clear(struct ipc *ipc)
 {
 	struct packet *p;
 
 	while ((p = STAILQ_FIRST(&ipc->queue)) != NULL) {
 		STAILQ_REMOVE_HEAD(&ipc->queue, entry);
-		close_fd(&p->fd);
+		ipc_close_fd(&p->fd);
 		free(p);
 	}
 	ipc->queued = 0;
@@ -91,8 +73,8 @@ destroy(struct ipc *ipc)
 		event_free(ipc->rd);
 	if (ipc->wr != NULL)
 		event_free(ipc->wr);
-	close_fd(&ipc->fd);
-	close_fd(&ipc->part_fd);
+	ipc_close_fd(&ipc->fd);
+	ipc_close_fd(&ipc->part_fd);
 	queue_clear(ipc);
 	mbuf_free(&ipc->part);
 	mbuf_free(&ipc->many);
@@ -135,21 +117,6 @@ msg_take_fd(struct msg_in *m)
 	return fd;
 }
 
-/* What the list says of this message between these two, or NULL. */
-static const char *
-forbidden(unsigned type, enum role from, enum role to)
-{
-	const struct msg_info *info = msg_info(type);
-
-	if (info == NULL)
-		return "no such message";
-	if ((info->from & (1u << from)) == 0)
-		return "not the sender's to send";
-	if ((info->to & (1u << to)) == 0)
-		return "not for this receiver";
-	return NULL;
-}
-
 static void
 dispatch(struct ipc *ipc, struct msg_in *m)
 {
@@ -170,7 +137,7 @@ deliver(struct ipc *ipc, const struct ipc_head *head, const void *body,
     size_t len, int fd)
 {
 	struct msg_in m = { .type = head->type, .id = head->id, .fd = fd };
-	const char *why = forbidden(head->type, ipc->peer, ipc->self);
+	const char *why = ipc_forbidden(head->type, ipc->peer, ipc->self);
 
 	if (why == NULL && len > msg_info(head->type)->size)
 		why = "too long";
@@ -182,7 +149,7 @@ deliver(struct ipc *ipc, const struct ipc_head *head, const void *body,
 		mcur_init(&m.cur, body, len);
 		dispatch(ipc, &m);
 	}
-	close_fd(&m.fd);
+	ipc_close_fd(&m.fd);
 }
 
 /* A packet that begins, continues or ends a longer message. */
@@ -194,16 +161,16 @@ fragment(struct ipc *ipc, const struct ipc_head *head, const uint8_t *body,
 
 	if (ipc->part.len == 0) {
 		ipc->part_type = head->type;
-		close_fd(&ipc->part_fd);
+		ipc_close_fd(&ipc->part_fd);
 		ipc->part_fd = fd;
 	} else {
-		close_fd(&fd);
+		ipc_close_fd(&fd);
 	}
 	if (info == NULL || head->type != ipc->part_type ||
 	    ipc->part.len + len > info->size) {
 		reject(ipc, head->type, "fragments too long or mixed");
 		mbuf_reset(&ipc->part);
-		close_fd(&ipc->part_fd);
+		ipc_close_fd(&ipc->part_fd);
 		return;
 	}
 	msg_put_raw(&ipc->part, body, len);
@@ -212,7 +179,7 @@ fragment(struct ipc *ipc, const struct ipc_head *head, const uint8_t *body,
 	fd = ipc->part_fd;
 	ipc->part_fd = -1;
 	if (ipc->part.bad) {
-		close_fd(&fd);
+		ipc_close_fd(&fd);
 		reject(ipc, head->type, "out of memory");
 	} else {
 		deliver(ipc, head, ipc->part.data, ipc->part.len, fd);
@@ -248,44 +215,6 @@ many(struct ipc *ipc, const uint8_t *body, size_t len)
 		reject(ipc, MSG_NONE, "a packet of many is torn");
 }
 
-ssize_t
-ipc_recv_fd(int fd, void *buf, size_t size, int *passed, int flags)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int) * 8)];
-	} control;
-	struct iovec iov = { buf, size };
-	struct msghdr mh = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
-	struct cmsghdr *c;
-	ssize_t n;
-	size_t count;
-	int one;
-
-	*passed = -1;
-	n = recvmsg(fd, &mh, flags | MSG_CMSG_CLOEXEC);
-	if (n < 0)
-		return n;
-	for (c = CMSG_FIRSTHDR(&mh); c != NULL; c = CMSG_NXTHDR(&mh, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			memcpy(&one, CMSG_DATA(c) + i * sizeof(int),
-			    sizeof(one));
-			/* The first is kept; nobody may fill our table. */
-			if (*passed == -1)
-				*passed = one;
-			else
-				close(one);
-		}
-	}
-	return n;
-}
-
 /* 1: a packet was read; 0: nothing there; -1: the channel has ended. */
 static int
 read_packet(struct ipc *ipc)
@@ -304,7 +233,7 @@ read_packet(struct ipc *ipc)
 		return -1;
 	}
 	if ((size_t)n < sizeof(head)) {
-		close_fd(&fd);
+		ipc_close_fd(&fd);
 		reject(ipc, MSG_NONE, "shorter than its head");
 		return 1;
 	}
@@ -351,43 +280,6 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		destroy(ipc);
 }
 
-/* Waits until fd can be read or written, whatever O_NONBLOCK says. */
-static int
-wait_for(int fd, short events)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-
-	while (poll(&p, 1, -1) == -1) {
-		if (errno != EINTR)
-			return -1;
-	}
-	return 0;
-}
-
-ssize_t
-ipc_send_fd(int fd, const void *buf, size_t len, int passed, int flags)
-{
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = { (void *)(uintptr_t)buf, len };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (passed != -1) {
-		memset(&control, 0, sizeof(control));
-		mh.msg_control = control.space;
-		mh.msg_controllen = sizeof(control.space);
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &passed, sizeof(int));
-	}
-	return sendmsg(fd, &mh, flags | MSG_NOSIGNAL);
-}
-
 static void
 on_writable(evutil_socket_t fd, short what, void *arg)
 {
@@ -407,7 +299,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 		}
 		STAILQ_REMOVE_HEAD(&ipc->queue, entry);
 		ipc->queued -= p->len;
-		close_fd(&p->fd);
+		ipc_close_fd(&p->fd);
 		free(p);
 	}
 	event_del(ipc->wr);
@@ -552,7 +444,7 @@ check_send(const struct ipc *ipc, enum msg_type type, const struct mbuf *body)
 		return -1;
 	}
 	if ((body != NULL && body->bad) ||
-	    forbidden(type, ipc->self, ipc->peer) != NULL ||
+	    ipc_forbidden(type, ipc->self, ipc->peer) != NULL ||
 	    len > msg_info(type)->size) {
 		errno = EINVAL;
 		return -1;
@@ -635,98 +527,4 @@ int
 ipc_send_empty(struct ipc *ipc, enum msg_type type, uint32_t id)
 {
 	return ipc_send(ipc, type, id, -1, NULL);
-}
-
-/* A channel's ends are non-blocking even for who has no loop yet. */
-static void
-wait_readable(int fd)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-	poll(&pfd, 1, -1);
-}
-
-int
-ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
-    unsigned *type, uint32_t *id, int *passed_fd)
-{
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
-	struct ipc_head head = { 0, IPC_MORE, 0 };
-	ssize_t n;
-	int extra;
-
-	mbuf_reset(body);
-	*passed_fd = -1;
-	while (head.flags & IPC_MORE) {
-		n = ipc_recv_fd(fd, packet, sizeof(packet), &extra, 0);
-		if (*passed_fd == -1)
-			*passed_fd = extra;
-		else
-			close_fd(&extra);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN) {
-			wait_readable(fd);
-			continue;
-		}
-		if (n <= 0) {
-			errno = n == 0 ? 0 : errno;
-			goto fail;
-		}
-		if ((size_t)n < sizeof(head)) {
-			errno = EBADMSG;
-			goto fail;
-		}
-		memcpy(&head, packet, sizeof(head));
-		if (forbidden(head.type, peer, self) != NULL ||
-		    body->len + (size_t)n - sizeof(head) >
-			msg_info(head.type)->size) {
-			errno = EBADMSG;
-			goto fail;
-		}
-		msg_put_raw(body, packet + sizeof(head),
-		    (size_t)n - sizeof(head));
-	}
-	if (body->bad) {
-		errno = ENOMEM;
-		goto fail;
-	}
-	*type = head.type;
-	*id = head.id;
-	return 0;
-fail:
-	close_fd(passed_fd);
-	return -1;
-}
-
-int
-ipc_write_blocking(int fd, enum msg_type type, uint32_t id,
-    const struct mbuf *body)
-{
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
-	struct ipc_head head = { (uint16_t)type, 0, id };
-	size_t left = body == NULL ? 0 : body->len, off = 0, n;
-
-	do {
-		n = left < MSG_PACKET_MAX ? left : MSG_PACKET_MAX;
-		head.flags = left > n ? IPC_MORE : 0;
-		memcpy(packet, &head, sizeof(head));
-		if (n > 0)
-			memcpy(packet + sizeof(head), body->data + off, n);
-		while (ipc_send_fd(fd, packet, sizeof(head) + n, -1, 0) < 0) {
-			if (errno != EINTR &&
-			    (errno != EAGAIN || wait_for(fd, POLLOUT) == -1))
-				return -1;
-		}
-		off += n;
-		left -= n;
-	} while (left > 0);
-	return 0;
-}
-
-int
-ipc_pair(int fds[2])
-{
-	return socketpair(AF_UNIX,
-	    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
 }
