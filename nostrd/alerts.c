@@ -8,232 +8,17 @@
  * relay has not taken yet is on disk: kill -9 tells nothing twice but what
  * was being written.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/log.h"
 #include "common/nostr_wrap.h"
-#include "common/sha256.h"
 #include "common/utf8.h"
-#include "nostrd/nostrd.h"
+#include "nostrd/alerts_int.h"
 
-#define KNOWN     512 /* alerts that are remembered */
-#define NOTES     32  /* messages that some relay has not taken */
-#define NOTE_MAX  32768u
 #define LINES_MAX 4096u /* bytes of one message's text */
 #define BURST     5
-#define MAGIC     0x414c5431u
-#define NAME      "alerts"
-#define NAME_NEW  "alerts.new"
-
-enum step {
-	STEP_NONE,
-	STEP_WAITING, /* in the lines of the next message */
-	STEP_SIGNING, /* in the one that is being made */
-	STEP_TOLD
-};
-
-struct known {
-	uint64_t id;
-	uint8_t begun, ended; /* enum step */
-};
-
-/* A message, until every relay has answered for it. */
-struct note {
-	uint64_t serial; /* 0: free */
-	uint8_t id[32];
-	char *text;
-	size_t len;
-	uint64_t done[RELAYS_MAX]; /* relays, by name_of() */
-	unsigned ndone;
-	bool taken; /* by one of them */
-};
-
-struct alerts {
-	struct nostrd *nostrd;
-	uint8_t store[16];
-	bool placed;    /* store is said */
-	bool first;     /* nothing of this store was read */
-	uint64_t floor; /* those up to here are forgotten */
-	struct known known[KNOWN];
-	unsigned nknown;
-	struct note note[NOTES];
-	unsigned nnotes;
-	uint64_t serial;
-	/* the next message */
-	struct mbuf lines;
-	unsigned nlines, more;
-	struct draft seal;
-	bool signing;
-	/* how many may go out now */
-	double tokens;
-	uint64_t tokens_at;
-	struct mbuf buf;
-};
-
-/* --- on disk --- */
-
-static void
-put_notes(const struct alerts *a, struct mbuf *m)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < NOTES; i++)
-		n += a->note[i].serial != 0;
-	msg_put_u32(m, n);
-	for (unsigned i = 0; i < NOTES; i++) {
-		const struct note *t = &a->note[i];
-
-		if (t->serial == 0)
-			continue;
-		msg_put_u64(m, t->serial);
-		msg_put_raw(m, t->id, 32);
-		msg_put_u8(m, t->taken);
-		msg_put_u8(m, (uint8_t)t->ndone);
-		for (unsigned k = 0; k < t->ndone; k++)
-			msg_put_u64(m, t->done[k]);
-		msg_put_bytes(m, t->text, t->len);
-	}
-}
-
-static void
-put_known(const struct alerts *a, struct mbuf *m)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < a->nknown; i++)
-		n += a->known[i].begun == STEP_TOLD;
-	msg_put_raw(m, a->store, 16);
-	msg_put_u64(m, a->floor);
-	msg_put_u32(m, n);
-	for (unsigned i = 0; i < a->nknown; i++) {
-		if (a->known[i].begun != STEP_TOLD)
-			continue;
-		msg_put_u64(m, a->known[i].id);
-		msg_put_u8(m, a->known[i].ended == STEP_TOLD);
-	}
-}
-
-static void
-save(struct alerts *a)
-{
-	struct mbuf *m = &a->buf;
-	uint8_t sum[32];
-	int dir = a->nostrd->dir, fd;
-
-	mbuf_reset(m);
-	msg_put_u32(m, MAGIC);
-	put_known(a, m);
-	put_notes(a, m);
-	if (!m->bad) {
-		sha256(m->data, m->len, sum);
-		msg_put_raw(m, sum, 8);
-	}
-	fd = openat(dir, NAME_NEW,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || m->bad ||
-	    write(fd, m->data, m->len) != (ssize_t)m->len ||
-	    renameat(dir, NAME_NEW, dir, NAME) == -1)
-		log_warn("what was told of alerts could not be kept");
-	if (fd != -1)
-		close(fd);
-}
-
-static int
-get_note(struct alerts *a, struct mcur *c, struct note *t)
-{
-	const uint8_t *text;
-
-	t->serial = msg_get_u64(c);
-	msg_get_raw(c, t->id, 32);
-	t->taken = msg_get_bool(c);
-	t->ndone = msg_get_u8(c);
-	a->nnotes += t->serial != 0;
-	if (c->bad || t->ndone > RELAYS_MAX || t->serial == 0)
-		return -1;
-	for (unsigned k = 0; k < t->ndone; k++)
-		t->done[k] = msg_get_u64(c);
-	text = msg_get_bytes(c, &t->len, NOTE_MAX);
-	if (c->bad || t->len == 0 || (t->text = malloc(t->len)) == NULL)
-		return -1;
-	memcpy(t->text, text, t->len);
-	return 0;
-}
-
-static int
-parse(struct alerts *a, const uint8_t *p, size_t len)
-{
-	uint8_t sum[32];
-	struct mcur c;
-	uint32_t n;
-
-	if (len < 8)
-		return -1;
-	sha256(p, len - 8, sum);
-	if (memcmp(p + len - 8, sum, 8) != 0)
-		return -1;
-	mcur_init(&c, p, len - 8);
-	if (msg_get_u32(&c) != MAGIC)
-		return -1;
-	msg_get_raw(&c, a->store, 16);
-	a->floor = msg_get_u64(&c);
-	if ((n = msg_get_u32(&c)) > KNOWN)
-		return -1;
-	for (a->nknown = 0; a->nknown < n; a->nknown++) {
-		struct known *k = &a->known[a->nknown];
-
-		k->id = msg_get_u64(&c);
-		k->begun = STEP_TOLD;
-		k->ended = msg_get_bool(&c) ? STEP_TOLD : STEP_NONE;
-	}
-	if ((n = msg_get_u32(&c)) > NOTES)
-		return -1;
-	for (unsigned i = 0; i < n; i++) {
-		if (get_note(a, &c, &a->note[i]) == -1)
-			return -1;
-		if (a->note[i].serial > a->serial)
-			a->serial = a->note[i].serial;
-	}
-	return msg_end(&c);
-}
-
-static void
-forget_note(struct alerts *a, struct note *t)
-{
-	a->nnotes -= t->serial != 0;
-	free(t->text);
-	memset(t, 0, sizeof(*t));
-}
-
-static void
-forget_all(struct alerts *a)
-{
-	for (unsigned i = 0; i < NOTES; i++)
-		forget_note(a, &a->note[i]);
-	a->nknown = 0;
-	a->floor = 0;
-	a->first = true;
-}
-
-void
-alerts_open(struct alerts *a)
-{
-	const size_t most = NOTES * (NOTE_MAX + 256) + KNOWN * 16;
-	int fd = openat(a->nostrd->dir, NAME,
-	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	uint8_t *p = fd == -1 ? NULL : malloc(most);
-	ssize_t n = p == NULL ? 0 : read(fd, p, most);
-
-	a->first = false;
-	if (n <= 0 || parse(a, p, (size_t)n) == -1)
-		forget_all(a);
-	free(p);
-	if (fd != -1)
-		close(fd);
-}
 
 /* --- what is to be told --- */
 
@@ -330,7 +115,7 @@ alerts_listed(struct alerts *a)
 {
 	if (a->first) {
 		a->first = false;
-		save(a);
+		alerts_save(a);
 	}
 	alerts_tick(a, nostrd_now());
 }
@@ -366,25 +151,6 @@ forget_signing(struct alerts *a)
 	}
 }
 
-/* A place for one more; the oldest goes when there is none. */
-static struct note *
-note_room(struct alerts *a)
-{
-	struct note *t = NULL;
-
-	for (unsigned i = 0; i < NOTES; i++) {
-		if (a->note[i].serial == 0)
-			return &a->note[i];
-		if (t == NULL || a->note[i].serial < t->serial)
-			t = &a->note[i];
-	}
-	if (!t->taken)
-		log_warnx("a message with alerts reached no relay, and there "
-			  "is no room to keep it");
-	forget_note(a, t);
-	return t;
-}
-
 static int
 keep_wrap(struct alerts *a, const struct draft *seal)
 {
@@ -401,7 +167,7 @@ keep_wrap(struct alerts *a, const struct draft *seal)
 			nostr_wrap(n->conf.alerts_to, seal->event.created_at,
 			    (char *)text.data, text.len, &out, id);
 	if (ok == 0 && out.len <= NOTE_MAX) {
-		t = note_room(a);
+		t = alerts_note_room(a);
 		memcpy(t->id, id, 32);
 		t->serial = ++a->serial;
 		a->nnotes++;
@@ -427,7 +193,7 @@ on_sealed(void *arg, struct draft *d, bool ok)
 	log_info("the operator is told of alerts");
 	step_all(a, STEP_SIGNING, STEP_TOLD);
 	a->tokens -= 1;
-	save(a);
+	alerts_save(a);
 	nostrd_news(a->nostrd);
 }
 
@@ -462,125 +228,6 @@ make_seal(struct alerts *a)
 	return ok;
 }
 
-/* --- giving it to relays --- */
-
-static uint64_t
-name_of(const struct relay *r)
-{
-	uint8_t sum[32];
-	uint64_t name;
-
-	sha256(relay_url(r), strlen(relay_url(r)), sum);
-	memcpy(&name, sum, sizeof(name));
-	return name;
-}
-
-static bool
-is_done(const struct note *t, uint64_t name)
-{
-	for (unsigned i = 0; i < t->ndone; i++)
-		if (t->done[i] == name)
-			return true;
-	return false;
-}
-
-/* The oldest that the relay is still to be given. */
-static struct note *
-next_note(const struct alerts *a, struct relay *r)
-{
-	const struct publisher *p = relay_publisher(r);
-	const struct note *best = NULL;
-	uint64_t name;
-
-	if (a->nnotes == 0)
-		return NULL;
-	name = name_of(r);
-	for (unsigned i = 0; i < NOTES; i++) {
-		const struct note *t = &a->note[i];
-
-		if (t->serial != 0 && !is_done(t, name) &&
-		    !pub_has(p, ALERT_COOKIE | t->serial) &&
-		    (best == NULL || t->serial < best->serial))
-			best = t;
-	}
-	return best == NULL ? NULL : (struct note *)(uintptr_t)best;
-}
-
-void
-alerts_turn(struct alerts *a, struct relay *r, uint64_t now)
-{
-	struct publisher *p = relay_publisher(r);
-	struct note *t;
-
-	while (pub_wants(p, now) && (t = next_note(a, r)) != NULL)
-		if (pub_add(p, ALERT_COOKIE | t->serial, t->id, t->text, t->len,
-			PUB_NEVER) == -1)
-			return;
-}
-
-bool
-alerts_wait(const struct alerts *a, struct relay *r)
-{
-	return relay_publisher(r)->state == PUB_OPEN && next_note(a, r) != NULL;
-}
-
-/* Every relay of the configuration has answered for it. */
-static bool
-all_done(const struct alerts *a, const struct note *t)
-{
-	const struct nostrd *n = a->nostrd;
-
-	for (unsigned i = 0; i < n->nrelays; i++)
-		if (!is_done(t, name_of(n->relays[i])))
-			return false;
-	return true;
-}
-
-static void
-finish(struct alerts *a, struct note *t)
-{
-	if (!t->taken)
-		log_warnx("a message with alerts reached no relay");
-	forget_note(a, t);
-}
-
-/* Those that only waited for a relay which is not configured any more. */
-static void
-finish_done(struct alerts *a)
-{
-	for (unsigned i = 0; i < NOTES && a->nnotes > 0; i++)
-		if (a->note[i].serial != 0 && a->note[i].ndone > 0 &&
-		    all_done(a, &a->note[i]))
-			finish(a, &a->note[i]);
-}
-
-void
-alerts_done(struct alerts *a, struct relay *r, uint64_t cookie,
-    enum pub_outcome what)
-{
-	struct note *t = NULL;
-	char why[2 * NOSTR_TEXT_MAX];
-
-	for (unsigned i = 0; i < NOTES; i++)
-		if ((ALERT_COOKIE | a->note[i].serial) == cookie)
-			t = &a->note[i];
-	if (t == NULL || t->serial == 0)
-		return;
-	if (what == PUB_ACCEPTED) {
-		t->taken = true;
-	} else {
-		text_escape(why, sizeof(why), relay_publisher(r)->reason,
-		    strlen(relay_publisher(r)->reason));
-		log_warnx("relay %s does not take a message with alerts: %s",
-		    relay_url(r), why);
-	}
-	if (t->ndone < RELAYS_MAX)
-		t->done[t->ndone++] = name_of(r);
-	if (all_done(a, t))
-		finish(a, t);
-	save(a);
-}
-
 /* --- when --- */
 
 static void
@@ -597,7 +244,7 @@ refill(struct alerts *a, uint64_t now)
 void
 alerts_tick(struct alerts *a, uint64_t now)
 {
-	finish_done(a);
+	alerts_finish(a);
 	refill(a, now);
 	if (a->signing || a->nlines + a->more == 0 || a->tokens < 1 ||
 	    !a->nostrd->conf.alerts || a->nostrd->nrelays == 0)
@@ -631,7 +278,7 @@ alerts_free(struct alerts *a)
 	if (a == NULL)
 		return;
 	for (unsigned i = 0; i < NOTES; i++)
-		forget_note(a, &a->note[i]);
+		alerts_note_free(a, &a->note[i]);
 	mbuf_free(&a->lines);
 	mbuf_free(&a->seal.content);
 	mbuf_free(&a->buf);
