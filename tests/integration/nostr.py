@@ -328,10 +328,17 @@ class Relay:
         """Breaks all connections."""
         self.call(self._cut())
 
+    @staticmethod
+    async def _pass(ws, frame):
+        # That he is just leaving is no trouble of who spoke.
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await ws.send(frame if isinstance(frame, str)
+                          else json.dumps(frame))
+
     async def _say(self, frames):
         for ws in list(self._clients):
             for f in frames:
-                await ws.send(f if isinstance(f, str) else json.dumps(f))
+                await self._pass(ws, f)
 
     def say(self, *frames):
         """Sends these to all who are connected."""
@@ -389,9 +396,9 @@ class Relay:
         elif not 20000 <= e["kind"] < 30000:
             self.stored[e["id"]] = e
         for ws, subs in list(self._clients.items()):
-            for sub, wanted in subs.items():
+            for sub, wanted in list(subs.items()):
                 if matches(wanted, e):
-                    await ws.send(json.dumps(["EVENT", sub, e]))
+                    await self._pass(ws, ["EVENT", sub, e])
 
     def publish(self, e):
         """Somebody else's event comes in."""

@@ -27,6 +27,7 @@ class Pool:
         self.submits, self.workers, self.agents = [], [], []
         self.connections = 0
         self._open = []
+        self._lock = threading.Lock()
         self.port = 0
         self.start()
 
@@ -51,8 +52,9 @@ class Pool:
                 s, _ = listener.accept()
             except OSError:
                 return
-            self.connections += 1
-            self._open.append(s)
+            with self._lock:
+                self._open.append(s)
+                self.connections += 1
             threading.Thread(target=self._serve, args=(s,),
                              daemon=True).start()
 
@@ -76,16 +78,19 @@ class Pool:
                     line = {"id": m["id"], "result": None,
                             "error": [21, "Stale share", None]}
                 s.sendall(json.dumps(line).encode() + b"\n")
-        except OSError:
-            pass
+        except (OSError, ValueError):
+            pass  # it ended, maybe within a line
 
     def drop(self):
-        """Ends all connections."""
-        for s in self._open:
+        """Ends all connections; how many there have been."""
+        with self._lock:
+            ended, self._open = self._open, []
+            seen = self.connections
+        for s in ended:
             # The agent may have ended it first.
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
-        self._open.clear()
+        return seen
 
     def close(self):
         """Ends it."""
@@ -258,9 +263,10 @@ def test_verdicts(agent, relay, takes_all, tmp_path):
     a = agent(pool, key, r)
     r.publish(batch(key, range(1, 11)))
     hs.wait_for(lambda: len(pool.submits) == 10, "submits")
-    hs.wait_for(lambda: any(json.loads(e["content"])["stats"]
-                            ["submits_rejected_total"] == 5
-                            for e in r.events), "telemetry")
+    hs.wait_for(lambda: any(
+        (c["submits_accepted_total"], c["submits_rejected_total"]) == (5, 5)
+        for c in (json.loads(e["content"])["stats"] for e in r.events)),
+        "telemetry of all")
     assert a.stop() == 0
     report = json.loads((tmp_path / "a-1.json").read_text())
     assert report["accepted"] == report["rejected"] == 5
@@ -273,8 +279,7 @@ def test_comes_back(agent, relay, takes_all):
     agent(pool, key, r)
     for n in range(1, 7):
         if n % 2:
-            seen = pool.connections
-            pool.drop()
+            seen = pool.drop()
             hs.wait_for(lambda s=seen: pool.connections > s, "the pool again")
         else:
             seen = len(r.requests)
@@ -337,8 +342,9 @@ def test_kill_switch(agent, relay, takes_all):
     r.publish(single(key, 3))
     hs.wait_for(lambda: len(pool.submits) == 3, "one of the first")
     assert sorted(pool.submits) == sorted(own([1, 1, 3]))
+    lines = len(fleet[0].errors)
     fleet[0].send_signal(signal.SIGUSR1)
-    fleet[0].expect_error("stopped by the operator")
+    fleet[0].expect_error("stopped by the operator", start=lines)
 
 
 def test_refuses(spawn):

@@ -133,12 +133,16 @@ def test_pow(scope, relay, closing, text):
         return len(got) == len(m.sent)
     hs.wait_for(came, "shares")
     assert all(nostr.is_good(e) for e in r.events)
+    # What it said is known; where it did not say, an event may have had
+    # enough by chance, and more was never asked for.
+    known = row(sc)["pow_bits"]
+    if any(nostr.zero_bits(e) < 12 for e in r.events):
+        assert known == 12 if "12" in text else known > 0
     before = len(r.events)
     m.submit(5)
     hs.wait_for(came, "shares")
-    # It is known by now.
-    assert all(nostr.zero_bits(e) >= 12 for e in r.events[before:])
-    assert 12 <= row(sc)["pow_bits"] <= 14 and row(sc)["lost"] == 0
+    assert all(nostr.zero_bits(e) >= known for e in r.events[before:])
+    assert known <= row(sc)["pow_bits"] <= 14 and row(sc)["lost"] == 0
 
 
 def test_pow_document(scope, relay, closing):
@@ -163,9 +167,10 @@ def test_pow_too_much(scope, relay, closing):
     m = closing(test_nostr.Miner(sc))
     m.submit(4)
     sc.hsd.wait_log("it wants 30 bits of proof of work")
-    got = hs.wait_for(lambda: row(sc)["state"] == "refused" and row(sc),
-                      "a refusal")
-    assert "30 bits" in got["reason"] and got["pending"] == 4
+    # The others may be read from the store after the first was refused.
+    got = hs.wait_for(lambda: [x for x in [row(sc)] if x["state"] == "refused"
+                               and x["pending"] == 4], "a refusal")[0]
+    assert "30 bits" in got["reason"]
     assert all(nostr.zero_bits(e) < 30 for e in r.events)
     bits[0] = 0
     hs.wait_for(lambda: row(sc)["pending"] == 0, "shares")

@@ -113,6 +113,7 @@ def test_load(scope, judges, real, spawn, pool, miner, closing,
                pools=[f"stratum+tcp://{p.host}:{p.port}"])
     sc.wait_processes()
     hs.wait_for(lambda: sc.ctl("show", "relays")[0]["connects"], "a relay")
+    test_nostr.subscribed(sc)
     cost = closing(Cost(sc))
     began = time.monotonic()
     m = miner(sc.host, sc.port, "--connections", 50, "--rate", rate / 50,
@@ -146,6 +147,7 @@ def test_away(scope, relay, pool, miner, closing, seconds):
         pools=[f"stratum+tcp://{p.host}:{p.port}"])
     sc.wait_processes()
     hs.wait_for(lambda: r.connections, "a connection")
+    test_nostr.subscribed(sc)
     r.stop()
     cost = closing(Cost(sc))
     rate = 20

@@ -230,6 +230,8 @@ setup(void **state)
 	mbuf_init(&l->in);
 	mbuf_init(&l->out);
 	fixture_init(&l->f);
+	/* A busy machine is no reason to stop before the end. */
+	l->f.conf.query_ms = 2500;
 	if (geteuid() == 0) {
 		assert_int_equal(chown(l->f.conf.dir, 0, OTHER_GID), 0);
 		assert_int_equal(chmod(l->f.conf.dir, 02750), 0);
