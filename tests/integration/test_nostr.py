@@ -36,8 +36,12 @@ def relay(closing):
 def subscribed(sc):
     """Waits until nostrd has its place: what is committed before the first
     time that it asks is not published."""
-    hs.wait_for(lambda: sc.summary()["feed"]["subscribed"],
-                "nostrd at the feed")
+    def at_the_feed():
+        # Who was just killed says nothing.
+        done = sc.run_ctl("show", "summary")
+        return done.returncode == 0 and json.loads(done.stdout)["feed"][
+            "subscribed"]
+    hs.wait_for(at_the_feed, "nostrd at the feed")
 
 
 class Miner:
