@@ -5,6 +5,7 @@ import apirig
 import hs
 import nostr
 import requests
+import rig
 import test_agent
 import test_nostr
 
@@ -64,7 +65,8 @@ def test_kill_switch(scope, agent, relay, takes_all):
     """hashscopectl stops three agents within a second; what was said before
     does nothing when it is said again; start lets them go on."""
     f = Fleet(scope, agent, relay, takes_all, ["a-1", "a-2", "a-3"], 2)
-    took = []
+    # hashscopectl's own start is in it.
+    took, within = [], 3 if rig.SANITIZED else 1
     for _ in range(3):
         f.load()
         f.busy()
@@ -79,13 +81,14 @@ def test_kill_switch(scope, agent, relay, takes_all):
         assert said["command"] == "stop" and said["agent_id"] is None
         assert said["relays_taken"] == 2
         assert [r["taken"] for r in said["relays"]] == [True, True]
-        if min(took) <= 1:
+        if min(took) <= within:
             break
         f.sc.ctl("agents", "start", "all")
     # A machine with other things to do may be late; not every time.
-    assert min(took) <= 1, took
-    stop = f.words()[-1]
-    assert nostr.is_good(stop) and stop["id"] == said["event_id"]
+    assert min(took) <= within, took
+    # It may have been said again since.
+    stop, = [e for e in f.words() if e["id"] == said["event_id"]]
+    assert nostr.is_good(stop)
     assert nostr.tag(stop, "t")[1] == f"hashscope:{test_agent.RUN}"
     hs.wait_for(lambda: [a["stopped"] for a in f.sc.ctl("show", "agents")] ==
                 [True] * 3, "telemetry says so")
