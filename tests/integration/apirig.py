@@ -1,5 +1,8 @@
 """What the tests of the API share."""
+import json
+import os
 import re
+import subprocess
 
 import requests
 
@@ -26,14 +29,47 @@ def upgrade(s, path):
               b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
     head = b""
     while b"\r\n\r\n" not in head:
-        head += s.recv(1)
+        byte = s.recv(1)
+        assert byte, f"it has ended after {head}"
+        head += byte
     assert head.startswith(b"HTTP/1.1 101"), head
 
 
+def talk(s, data):
+    """One answer of a connection that stays: (status, body)."""
+    s.sendall(data)
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += rig.recv_exact(s, 1)
+    size = int(re.search(rb"Content-Length: (\d+)", got)[1])
+    return int(got.split()[1]), rig.recv_exact(s, size)
+
+
+def number(text, name):
+    """One of the numbers of a text from /metrics."""
+    return int(re.search(rf"^{name} (\d+)$", text, re.M)[1])
+
+
 def metric(b, name):
-    """One of the numbers at /metrics."""
-    return int(re.search(rf"^{name} (\d+)$", get(b, "/metrics").text,
-                         re.M)[1])
+    """One of the numbers at /metrics.  Where heads have little time, ours
+    may have been too slow: then once more."""
+    text = hs.wait_for(
+        lambda: (r := get(b, "/metrics")).status_code != 408 and r.text,
+        "metrics")
+    return number(text, name)
+
+
+def fed(b):
+    """Waits until captured tells apid of messages.  Who is connected before
+    hears of those that come then, and not of what came meanwhile."""
+    def told():
+        done = subprocess.run(
+            [hs.BUILD / "bin" / "hashscopectl", "-j", "show", "summary"],
+            capture_output=True, timeout=hs.DEADLINE,
+            env={**os.environ, "HASHSCOPE_RUN_DIR": str(b.hsd.run_dir)})
+        return done.returncode == 0 and json.loads(
+            done.stdout)["feed"]["subscribed"]
+    hs.wait_for(told, "news for apid")
 
 
 def opened(b):

