@@ -480,6 +480,7 @@ on_monitor(struct ipc *ipc, struct msg_in *m, void *arg)
 	cl->monitor_id = m->id;
 	reply(cl, m->id, true, "");
 	control_feed_begin(cl);
+	log_debug("client of uid %u monitors", cl->uid);
 }
 
 static void
