@@ -91,9 +91,9 @@ class Mining:
     def session(self):
         """The session as an object, once it is stored."""
         def look():
-            return next((s for s in self.sc.sessions()
-                         if s["peer"].endswith(f":{self.port}")), None)
-        return hs.wait_for(look, "a stored session")
+            return next((s for s in self.sc.sessions() if s["workers"] and
+                         s["peer"].endswith(f":{self.port}")), None)
+        return hs.wait_for(look, "a stored session that has authorized")
 
     @property
     def id(self):
@@ -123,6 +123,19 @@ def replays(sc, want):
                                       "method", "mining.submit")]
         return got[::-1] if len(got) >= want else None
     return hs.wait_for(look, f"{want} stored replays")
+
+
+def kill(sc, role):
+    """Ends a process; its pid."""
+    pid = sc.pid(role)
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def another(sc, role, old):
+    """Waits for the process after that one, and for all the others."""
+    hs.wait_for(lambda: sc.pid(role) not in (0, None, old), f"a new {role}")
+    sc.wait_processes()
 
 
 # --- replays ---
@@ -176,7 +189,7 @@ def test_a_stored_share(scope):
 
 def test_pools_that_fail(scope):
     """Dead, silent from the beginning, silent to the share."""
-    sc = scope("replay { answer 300ms }")
+    sc = scope("replay { answer 2s }")
     m = Mining(sc)
     share = m.share()
     for greets in (False, True):
@@ -188,7 +201,7 @@ def test_pools_that_fail(scope):
         code, result, _ = job.result()
         assert code == 1
         assert result["success"] is False and result["pool_response"] is None
-        assert result["error"] == "the pool did not answer within 0.3 s"
+        assert result["error"] == "the pool did not answer within 2 s"
     sc.pool.sock.close()
     code, result, _ = replay(sc, share).result()
     assert code == 1 and result["success"] is False
@@ -335,8 +348,9 @@ def test_auto_replay(scope):
     assert m.session["auto_replay_enabled"] is True
     share = m.share(2)
     pool = Leg(sc.pool.accept())
-    pool.greet()
+    # Before the first is sent, however long we take to hear of it.
     began = time.monotonic()
+    pool.greet()
     for _ in range(30):
         asked = pool.hear("mining.submit")
         assert asked["params"][4] == "00000002"
@@ -345,15 +359,17 @@ def test_auto_replay(scope):
     # 29 intervals of 20 ms, one of which may be made up for.
     assert took > 28 * 0.02
     assert {x["replay_of"] for x in replays(sc, 30)} == {share}
-    # The next share is followed too, from a connection of its own.
+    # The next share is followed too, from a connection of its own; for
+    # twenty seconds, were it not for the end of its session.
+    session = m.id
+    sc.ctl("auto-replay-count", "session", session, "1000")
     m.submit(3)
     pool = Leg(sc.pool.accept())
     pool.greet()
     assert pool.hear("mining.submit")["params"][4] == "00000003"
-    session = m.id
     m.miner.shutdown(1)
     m.pool.conn.shutdown(1)
-    assert rig.recv_end(pool.conn)[0].count(b"\n") < 29
+    assert rig.recv_end(pool.conn)[0].count(b"\n") < 999
     hs.wait_for(lambda: sc.ctl("show", "session", session)["state"] ==
                 "ended", "the end of the session")
     assert sc.ctl("show", "session", session)["auto_replay_enabled"] is False
@@ -361,7 +377,7 @@ def test_auto_replay(scope):
 
 def test_auto_replay_stops_at_once(scope):
     """900,000 are a bound, and no reason to wait."""
-    sc = scope("replay { rate 1000000/s }")
+    sc = scope("replay { rate 1000000/s  answer 5m }")
     m = Mining(sc)
     sc.ctl("auto-replay-count", "worker", "farm.1", "900000")
     auto(sc, m, True)
@@ -370,14 +386,12 @@ def test_auto_replay_stops_at_once(scope):
     pool.greet()
     for _ in range(2000):
         pool.answer(pool.hear("mining.submit"))
-    began = time.monotonic()
     stop = rig.Worker(auto, sc, m, False)
+    # It does not wait for answers, which there is much time for.
     rest = rig.recv_end(pool.conn)[0]
-    took = time.monotonic() - began
     assert stop.result()["auto_replay_enabled"] is False
-    # The window, at most; and the time is hashscopectl's own for the most.
+    # The window, at most.
     assert rest.count(b"\n") <= 64
-    assert took < 1
     assert m.session["auto_replay_enabled"] is False
     m.submit(2)
     assert m.untouched() and not sc.pool.waiting()
@@ -388,11 +402,9 @@ def test_the_end_of_the_role(scope):
     sc = scope(args=["-v"])
     m = Mining(sc)
     auto(sc, m, True)
-    old = sc.pid("replay")
-    os.kill(old, signal.SIGKILL)
+    old = kill(sc, "replay")
     sc.hsd.expect_error("auto-replay of 1 sessions has ended")
-    hs.wait_for(lambda: sc.pid("replay") not in (0, None, old), "a new one")
-    sc.wait_processes()
+    another(sc, "replay", old)
     hs.wait_for(lambda: m.session["auto_replay_enabled"] is False,
                 "the end of auto-replay")
     job = replay(sc, m.share())
@@ -407,8 +419,7 @@ def test_auto_replay_outlives_captured(scope):
     sc = scope()
     m = Mining(sc)
     auto(sc, m, True)
-    os.kill(sc.pid("captured"), signal.SIGKILL)
-    sc.wait_processes()
+    another(sc, "captured", kill(sc, "captured"))
     hs.wait_for(lambda: m.session["auto_replay_enabled"] is True,
                 "that it is told of again")
     m.submit(7)
@@ -426,10 +437,10 @@ def test_replay_of_outlives_captured(scope):
     pool = Leg(sc.pool.accept())
     pool.greet()
     asked = pool.hear("mining.submit")
-    os.kill(sc.pid("captured"), signal.SIGKILL)
+    old = kill(sc, "captured")
     pool.answer(asked)
     assert job.result()[0] == 0
-    sc.wait_processes()
+    another(sc, "captured", old)
     again, = replays(sc, 1)
     assert again["replay_of"] == share
     hs.wait_for(lambda: replays(sc, 1)[0]["response"], "its answer")
@@ -441,7 +452,6 @@ def test_settings(scope):
     sc = scope('nostr { enabled no broadcast worker "barn.*" on }')
     m = Mining(sc)
     barn = Mining(sc, worker=b"barn.1")
-    hs.wait_for(lambda: barn.session["workers"], "an authorized worker")
     assert barn.session["broadcast_enabled"] is True
     assert m.session["broadcast_enabled"] is False
     assert sc.ctl("broadcast", "session", m.id, "on") == {
@@ -455,18 +465,14 @@ def test_settings(scope):
     done = sc.run_ctl("repeat-count", "worker", "farm.1", "1001")
     assert done.returncode == 2
     # Answered is stored: nothing else may come between.
-    os.kill(sc.pid("captured"), signal.SIGKILL)
-    sc.wait_processes()
-    again = Mining(sc)
-    s = hs.wait_for(lambda: (lambda s: s["workers"] and s)(again.session),
-                    "an authorized worker")
+    another(sc, "captured", kill(sc, "captured"))
+    s = Mining(sc).session
     assert s["broadcast_enabled"] is True and s["repeat_count"] == 1000
     assert s["auto_replay_count"] == 1
     # A reload changes what nobody has set.
     sc.hsd.configure(sc.text.replace("barn.*", "farm.*"))
     assert sc.run_ctl("reload").returncode == 0
     third = Mining(sc, worker=b"farm.3")
-    hs.wait_for(lambda: third.session["workers"], "an authorized worker")
     assert third.session["broadcast_enabled"] is True
 
 
@@ -510,7 +516,7 @@ def test_pools_are_shown(scope):
 
 def test_rest(scope):
     """The original's routes, statuses and fields."""
-    sc = scope("replay { answer 300ms }", env={"API_AUTH": "none"},
+    sc = scope("replay { answer 2s }", env={"API_AUTH": "none"},
                args=["-v"])
     url = sc.hsd.expect_error(
         r"the console is at (http://\S+)/ and asks nobody")[1] + "/api"
