@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { FLAGS } from './chromium.mjs'
 import { SCENARIOS } from './scenarios.mjs'
-import { World } from './world.mjs'
+import { SLOW, World } from './world.mjs'
 
 const require = createRequire(new URL('../../ui/package.json', import.meta.url))
 
@@ -26,7 +26,7 @@ async function one(name, run, world) {
 async function main() {
   const { chromium } = require('playwright-core')
   const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
-  const browser = await chromium.launch({ executablePath: process.env.HS_CHROMIUM, args: FLAGS })
+  const browser = await chromium.launch({ executablePath: process.env.HS_CHROMIUM, args: FLAGS, timeout: 3 * SLOW })
   const world = new World(browser, axe)
   await world.start()
   const only = process.argv.slice(2)

@@ -13,7 +13,7 @@ import world
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SECONDS = 600
+SECONDS = 1500
 # A small ring, so that a gap can be made, but one that holds lines of 64 KiB;
 # replays must not wait for others.
 BODY = "tap { ring 4M }\nreplay { rate 50/s }\n"
@@ -59,7 +59,12 @@ def browse(env):
         try:
             return node.communicate(timeout=SECONDS)[0].splitlines()
         except subprocess.TimeoutExpired:
+            # It ends Chromium, which ends by itself without it.
             node.terminate()
+        try:
+            return node.communicate(timeout=30)[0].splitlines()
+        except subprocess.TimeoutExpired:
+            node.kill()
             return node.communicate()[0].splitlines()
 
 

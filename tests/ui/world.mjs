@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 
-const SLOW = Number(process.env.HS_SLOW ?? 20) * 1000
+export const SLOW = Number(process.env.HS_SLOW ?? 20) * 1000
 
 export class World {
   constructor(browser, axe) {
@@ -78,13 +78,16 @@ export class World {
     return JSON.parse(this.ctl('-j', 'show', 'processes')).find((p) => p.role === role).pid
   }
 
-  /** A connection as a miner's; what it hears is thrown away. */
+  /** A connection as a miner's; of what it hears it has the number of lines, .heard. */
   async miner(where = process.env.HS_MINERS) {
     const [host, port] = where.split(' ')
     const socket = connect(Number(port), host)
+    await new Promise((done, failed) => socket.once('connect', done).once('error', failed))
     socket.on('error', () => undefined)
-    socket.resume()
-    await new Promise((done) => socket.once('connect', done))
+    socket.heard = 0
+    socket.on('data', (some) => {
+      for (const byte of some) if (byte === 10) socket.heard++
+    })
     return socket
   }
 

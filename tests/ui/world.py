@@ -1,8 +1,10 @@
 """What the console looks at: HashScope with the demonstration's miners and
 pool, a relay, and a fleet of agents with a pool of its own."""
+import contextlib
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -31,10 +33,10 @@ class World:
         miners: False has none, and no agents.  odd: with a listener whose
         pool is the browser's program, and an agent that means no good; and a
         second HashScope without Nostr and without a login."""
-        self._closing = []
+        self._closing = contextlib.ExitStack()
         self.odd = {}
         if odd:
-            listen, pool = hs.free_port(), hs.free_port()
+            listen, pool = hs.free_port(), self._reserve()
             self.odd = {"HS_ODD_MINERS": f"127.0.0.1 {listen}",
                         "HS_ODD_POOL": f"127.0.0.1 {pool}"}
             body += (f"listen on 127.0.0.1 port {listen} "
@@ -49,8 +51,16 @@ class World:
             raise
 
     def _hold(self, x):
-        self._closing.append(x)
+        self._closing.callback(x.close)
         return x
+
+    def _reserve(self):
+        """A port that nobody is given by chance, until the browser's program
+        listens there, which is much later."""
+        s = self._hold(socket.socket())
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((rig.HOST, 0))
+        return s.getsockname()[1]
 
     def _start(self, body, miners):
         self.pool = self._hold(hs.Listening(
@@ -99,8 +109,8 @@ class World:
         pool = self._hold(hs.Listening(
             hs.sim("pool"), "--difficulty", "1e-6", "--block-interval", "5",
             "--latency", "2"))
-        npub = self.scope.run_ctl("key", "show", json_out=False).stdout
-        running = [self._agent(name, key, pool, npub.decode().strip())
+        npub = self.scope.npub()
+        running = [self._agent(name, key, pool, npub)
                    for name, key in zip(FLEET, self.keys)]
         hs.wait_for(lambda: len(self.scope.ctl("show", "agents")) == 3,
                     "three agents")
@@ -155,7 +165,5 @@ class World:
                 "HS_WHERE": str(where), **self.odd}
 
     def close(self):
-        """Ends all, the last first."""
-        for x in reversed(self._closing):
-            x.close()
-        self._closing.clear()
+        """Ends all, the last first, and the others when one fails."""
+        self._closing.close()
