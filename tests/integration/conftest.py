@@ -8,8 +8,11 @@ import rig
 
 
 def pytest_runtest_setup(item):
-    """Forgets the programs that ended with the tests before."""
+    """Forgets the programs that ended with the tests before, and gives the
+    ports back that these had."""
     hs.started[:] = [p for p in hs.started if p.alive()]
+    while hs.kept:
+        hs.kept.pop().close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -24,12 +24,22 @@ TRANSCRIPT = DATA / "transcripts" / "ckpool-cpuminer.jsonl"
 DEADLINE = float(os.environ.get("HS_DEADLINE", "20"))
 
 
+# Sockets that keep the ports of free_port() for this test.
+kept = []
+
+
 def free_port(host="127.0.0.1"):
-    """A TCP port on host that nobody listens on at this moment."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as s:
-        s.bind((host, 0))
-        return s.getsockname()[1]
+    """A TCP port on host that nobody listens on, nor will but who is told.
+
+    A socket that is bound and does not listen keeps it: the kernel gives it
+    to nobody who wants just any port, so not to the next call either, and
+    lets those have it who ask for it by number, with SO_REUSEADDR.
+    """
+    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((host, 0))
+    kept.append(s)
+    return s.getsockname()[1]
 
 
 def wait_for(condition, what="condition", deadline=DEADLINE):
@@ -219,10 +229,15 @@ class Relay:
 
     def _accept(self):
         miner, _ = self._listener.accept()
-        pool = socket.create_connection(self._to)
+        self._all.append(miner)
+        try:
+            pool = socket.create_connection(self._to)
+        except OSError:
+            miner.close()
+            return
+        self._all.append(pool)
         for s, other in ((miner, pool), (pool, miner)):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._all.append(s)
             self._sel.register(s, selectors.EVENT_READ, (other, s is miner))
 
     def _forward(self, s, other, to_pool):
@@ -230,12 +245,18 @@ class Relay:
             data = s.recv(65536)
             if data:
                 other.sendall(self._mangle(data, to_pool))
-            else:
-                self._sel.unregister(s)
-                other.shutdown(socket.SHUT_WR)
-        except OSError:
+                return
             self._sel.unregister(s)
-            other.close()
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            # Whichever of them has ended: neither is looked at again, and
+            # its number may be another's from now on.
+            for x in (s, other):
+                if x.fileno() == -1:
+                    continue
+                if x in self._sel.get_map():
+                    self._sel.unregister(x)
+                x.close()
 
     def _run(self):
         while True:
