@@ -6,6 +6,7 @@ byte, segment, FIN and RST itself.  Every wait has a deadline.
 import contextlib
 import json
 import ctypes
+import fcntl
 import os
 import pathlib
 import random
@@ -18,6 +19,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -27,6 +29,8 @@ HOST = "127.0.0.1"
 # Memory is not what it is then, and some limits would stop the sanitizers.
 SANITIZED = hs.BUILD.name.endswith("-san")
 NOBODY = 65534
+# Programs that are more than one process.
+SHARED = ("captured", "nostrd")
 CLONE_NEWNET = 0x40000000
 SYS_PIDFD_GETFD = 438
 LINGER_RST = struct.pack("ii", 1, 0)
@@ -84,7 +88,11 @@ def children_of(pid):
     found = {}
     for task in os.listdir(f"/proc/{pid}/task"):
         for child in proc_file(pid, f"task/{task}/children").split():
-            found[proc_file(child, "comm").strip()] = int(child)
+            name = proc_file(child, "comm").strip()
+            # A role has its program's name until it has read which it is.
+            meant = proc_file(child, "cmdline").split("\0")[0]
+            if name not in SHARED or meant in ("", name):
+                found[name] = int(child)
     return found
 
 
@@ -382,6 +390,15 @@ def rst(sock):
     sock.close()
 
 
+def arrived(sock):
+    """Waits until the other end's kernel has all that was sent: what is
+    still in the sender's queue an RST would take with it."""
+    def unacked():
+        left = fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(left, "little")
+    hs.wait_for(lambda: unacked() == 0, "an empty queue")
+
+
 def recv_exact(sock, n, deadline=hs.DEADLINE):
     """Exactly n bytes."""
     sock.settimeout(deadline)
@@ -543,7 +560,7 @@ class BlackHole:
             s.setblocking(False)
             s.connect_ex((HOST, self.port))
             self._filler.append(s)
-        hs.wait_for(self._pool.waiting, "a full backlog")
+            hs.wait_for(self._pool.waiting, "a full backlog")
 
     def open(self):
         """From now on it answers: the pool, whose fillers are gone."""

@@ -1,4 +1,5 @@
 """Transparency: the bytes that arrive are the bytes that were sent."""
+import errno
 import socket
 
 import pytest
@@ -190,6 +191,10 @@ def test_rule_g_options_on_both_legs(box):
             s = rig.foreign_socket(b.relayd, fd)
         except PermissionError:
             pytest.skip("may not look into another process's descriptors")
+        except OSError as e:
+            # A channel may go, as when a peer is introduced again.
+            assert e.errno in (errno.EBADF, errno.ENOTSOCK), e
+            continue
         with s:
             if s.family not in (socket.AF_INET, socket.AF_INET6):
                 continue
@@ -215,11 +220,12 @@ def test_rule_g_small_messages_do_not_wait_for_each_other(box):
     """Nagle would hold the second one until the first is acknowledged."""
     b = box()
     miner, pool = b.pair()
-    quick = 0
+    bystander = b.pair()
     for _ in range(20):
         miner.sendall(b"1")
         assert rig.recv_exact(pool, 1) == b"1"
         miner.sendall(b"2")
-        quick += not rig.silent(pool, 0.02)
+        # relayd has it, and what it sends at once is there at once.
+        b.settled(bystander)
+        assert not rig.silent(pool, 0)
         assert rig.recv_exact(pool, 1) == b"2"
-    assert quick > 10

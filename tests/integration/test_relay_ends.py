@@ -30,7 +30,7 @@ def test_rule_a_nothing_is_read_before_a_pool_is_connected(box, closing):
     local = miner.getsockname()[1]
     hs.wait_for(lambda: rig.unread(b.port, local) == len(early), "the bytes")
     assert rig.silent(miner, 0.3)
-    assert rig.unread(b.port, local) == len(early)
+    hs.wait_for(lambda: rig.unread(b.port, local) == len(early), "them still")
     with hole.open().accept() as pool:
         rig.equal(rig.recv_exact(pool, len(early)), early)
         b.settled((miner, pool))
@@ -95,6 +95,7 @@ def test_rule_a_never_fails_over_once_connected(box, said, end):
     assert rig.recv_exact(pool, 5) == b"hello"
     pool.sendall(said)
     if end == "rst":
+        rig.arrived(pool)
         rig.rst(pool)
         expect_reset(miner, said)
     else:
@@ -173,10 +174,7 @@ def test_rule_c_last_words_arrive_before_the_reset(box, dies, size):
         source, sink = (pool, miner) if dies == "pool" else (miner, pool)
         b.settled((miner, pool))
         source.sendall(words)
-        # An RST takes what is still in the sender's own queue with it.
-        port, peer = source.getsockname()[1], source.getpeername()[1]
-        hs.wait_for(lambda: rig.tcp_row(port, peer)[4].startswith("00000000"),
-                    "an empty queue")
+        rig.arrived(source)
         rig.rst(source)
         expect_reset(sink, words)
     b.idle()
@@ -194,6 +192,7 @@ def test_rule_c_last_words_while_the_other_writes(box, dies):
         with rig.stopped(b.relayd):
             sink.sendall(b"nobody reads this\n" * (1 + 1000 * (i % 2)))
             source.sendall(WORDS)
+            rig.arrived(source)
             rig.rst(source)
         expect_reset(sink, WORDS)
     b.idle()
@@ -212,13 +211,11 @@ def test_rule_c_write_error_does_not_stop_reading(box, dies):
     down = rig.fill(source)
     up = rig.fill(sink)
     assert len(up) > 16384
-    port, peer = source.getsockname()[1], source.getpeername()[1]
     # Room for what its own queue holds, and for the words.
     assert rig.recv_exact(sink, len(down)) == down
     source.settimeout(hs.DEADLINE)
     source.sendall(words[:1000])
-    hs.wait_for(lambda: rig.tcp_row(port, peer)[4].startswith("00000000"),
-                "an empty queue")
+    rig.arrived(source)
     rig.rst(source)
     expect_reset(sink, words[:1000])
 
@@ -226,14 +223,13 @@ def test_rule_c_write_error_does_not_stop_reading(box, dies):
 @pytest.mark.parametrize("dies", ["pool", "miner"])
 def test_rule_c_waits_for_a_slow_reader(box, dies):
     """The RST comes when its socket has everything, not before."""
-    b = box("limits { session-buffer 256K }", pools=[rig.Pool(rcvbuf=4096)])
+    b = box("limits { session-buffer 256K }\ntimers { reset 1m }",
+            pools=[rig.Pool(rcvbuf=4096)])
     miner, pool = b.pair(rcvbuf=4096)
     source, sink = (pool, miner) if dies == "pool" else (miner, pool)
     data = rig.bytes_of(150000, 9)
     source.sendall(data)
-    port, peer = source.getsockname()[1], source.getpeername()[1]
-    hs.wait_for(lambda: rig.tcp_row(port, peer)[4].startswith("00000000"),
-                "an empty queue")
+    rig.arrived(source)
     rig.rst(source)
     # Whoever resets at once would have done it by now.
     b.settled(b.pair())
@@ -250,13 +246,12 @@ def test_rule_c_does_not_wait_for_ever(box, dies):
     miner, pool = b.pair(rcvbuf=4096)
     source, sink = (pool, miner) if dies == "pool" else (miner, pool)
     source.sendall(rig.bytes_of(150000, 9))
-    port, peer = source.getsockname()[1], source.getpeername()[1]
-    hs.wait_for(lambda: rig.tcp_row(port, peer)[4].startswith("00000000"),
-                "an empty queue")
+    rig.arrived(source)
     started = time.monotonic()
     rig.rst(source)
     b.idle()
-    assert 0.35 < time.monotonic() - started < 3
+    # Not at once, nor after what is the default.
+    assert 0.35 < time.monotonic() - started < 5
     assert rig.recv_end(sink)[1]
 
 
@@ -294,7 +289,7 @@ def test_rule_c_reset_after_half_close(box, dies, writes):
                 break
             threading.Event().wait(0.01)
     b.idle()
-    assert len(b.hsd.log(f"session ended: {dies}_reset")) == 5
+    assert len(b.hsd.wait_log(f"session ended: {dies}_reset", 5)) == 5
 
 
 def test_miner_vanishes_in_the_middle(box):
@@ -321,6 +316,8 @@ def test_miner_vanishes_while_a_pool_is_looked_for(box, closing):
             miner = b.miner()
             miner.sendall(WORDS)
             end(miner)
+    # relayd may not have accepted them all yet.
+    hs.wait_for(lambda: b.stats()["no_pool"] >= 10, "ten ends")
     b.idle()
     assert b.stats()["no_pool"] == 10
 
@@ -361,13 +358,13 @@ def test_rule_e_nothing_ends_by_itself(box):
 
 def test_rule_e_idle(box):
     """Only who is silent goes, by FIN; the cause is named."""
-    b = box("timers { idle 600ms }", args=["-v"])
-    idle, busy = b.pair(), b.pair()
+    b = box("timers { idle 2500ms }", args=["-v"])
     started = time.monotonic()
+    idle, busy = b.pair(), b.pair()
     while rig.silent(idle[0], 0.1):
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < hs.DEADLINE
         b.settled(busy)
-    assert time.monotonic() - started > 0.5
+    assert time.monotonic() - started > 2.4
     assert rig.recv_end(idle[0]) == (b"", False)
     assert rig.recv_end(idle[1]) == (b"", False)
     for s in idle:
@@ -378,7 +375,7 @@ def test_rule_e_idle(box):
 
 
 def test_rule_e_half_close_timeout(box):
-    b = box("timers { half-close 500ms }", args=["-v"])
+    b = box("timers { half-close 2s }", args=["-v"])
     open_pair = b.pair()
     for who in (0, 1):
         pair = b.pair()
@@ -387,25 +384,31 @@ def test_rule_e_half_close_timeout(box):
         assert rig.recv_end(pair[1 - who]) == (b"", False)
         pair[1 - who].sendall(WORDS)
         assert rig.recv_end(pair[who]) == (WORDS, False)
-        assert time.monotonic() - started > 0.45
+        assert time.monotonic() - started > 1.9
         for s in pair:
             s.close()
     b.hsd.wait_log("session ended: half_close_timeout", 2)
     b.settled(open_pair)
 
 
+def keepalive(local, remote):
+    """Seconds until a connection's keepalive timer; None without one."""
+    row = rig.tcp_row(local, remote)
+    timer, when = row[5].split(":") if row else ("", "")
+    return int(when, 16) / 100 if timer == "02" else None
+
+
 def test_rule_e_keepalive_finds_the_dead(box):
     """The timer runs on both legs, with the interval that was set."""
-    for body, least, most in (("", 50, 60),
-                              ("timers { keepalive 9s 3s 2 }", 5, 9)):
+    for body, most in (("", 60), ("timers { keepalive 9s 3s 2 }", 9)):
         b = box(body)
+        started = time.monotonic()
         miner, pool = b.pair()
         b.settled((miner, pool))
         ends = [(b.port, miner.getsockname()[1]),
                 (pool.getpeername()[1], pool.getsockname()[1])]
         for local, remote in ends:
-            timer, when = hs.wait_for(
-                lambda: [x for x in [
-                    rig.tcp_row(local, remote)[5].split(":")] if x[0] == "02"],
-                "a keepalive timer")[0]
-            assert least < int(when, 16) / 100 <= most
+            when = hs.wait_for(lambda: keepalive(local, remote),
+                               "a keepalive timer")
+            took = time.monotonic() - started
+            assert most - took - 0.1 < when <= most

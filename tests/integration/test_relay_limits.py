@@ -175,7 +175,8 @@ def test_rule_f_drain(box):
     """No newcomers; sessions may end by themselves, the rest is ended."""
     b = box(args=["-v"])
     stays, goes = b.pair(), b.pair()
-    assert b.hsd.ctl().drain(1200)[0]
+    started = time.monotonic()
+    assert b.hsd.ctl().drain(3000)[0]
     for _ in range(3):
         with pytest.raises(ConnectionRefusedError):
             b.miner()
@@ -184,9 +185,8 @@ def test_rule_f_drain(box):
     goes[0].close()
     assert rig.recv_end(goes[1]) == (b"", False)
     goes[1].close()
-    started = time.monotonic()
     assert rig.recv_end(stays[0]) == (b"", False)
-    assert time.monotonic() - started > 0.3
+    assert time.monotonic() - started > 2.9
     assert rig.recv_end(stays[1]) == (b"", False)
     for s in stays:
         s.close()
@@ -219,7 +219,7 @@ def test_rule_f_drain_is_fin_after_flush_then_rst(box):
 
 def test_rule_f_drain_in_the_end_is_a_restart(box):
     """SIGTERM: FIN to everybody, and nobody waits when all have closed."""
-    b = box(args=["-v"])
+    b = box("timers { reset 1h }", args=["-v"])
     pairs = [b.pair() for _ in range(20)]
     for pair in pairs:
         b.settled(pair)
@@ -230,7 +230,7 @@ def test_rule_f_drain_in_the_end_is_a_restart(box):
         assert rig.recv_end(pool) == (b"", False)
         miner.close()
         pool.close()
-    assert b.hsd.wait(5) == 0
+    assert b.hsd.wait() == 0
     assert len(b.hsd.log("session ended: shutdown")) == 20
 
 

@@ -64,7 +64,7 @@ def inside(b, function, *args):
 def test_first_pool_is_tried_again(box):
     """Dead, then passed over, then back after pool-retry."""
     first, second = rig.Pool(), rig.Pool()
-    b = box("timers { pool-retry 400ms }", pools=[first, second])
+    b = box("timers { pool-retry 3s }", pools=[first, second])
     with b.pair()[1]:
         pass
     first.close()
@@ -117,19 +117,18 @@ def test_black_hole_and_back(box, closing):
     """Nothing answers: the next one after connect, the first when it is
     back."""
     hole, second = closing(rig.BlackHole()), rig.Pool()
-    b = box("timers { connect 300ms  pool-retry 600ms }",
+    b = box("timers { connect 300ms  pool-retry 3s }",
             pools=[hole.url, second])
     started = time.monotonic()
     miner = b.miner()
     miner.sendall(b"early")
     with second.accept() as pool:
-        assert 0.28 < time.monotonic() - started < 3
+        assert time.monotonic() - started > 0.28
         assert rig.recv_exact(pool, 5) == b"early"
     b.hsd.wait_log(rf"pool 127.0.0.1:{hole.port}: no answer")
     # Newcomers do not wait for it again.
-    started = time.monotonic()
     b.settled((b.miner(), second.accept()))
-    assert time.monotonic() - started < 0.28
+    assert b.stats()["pool_failures"] == 1
     first = hole.open()
     hs.wait_for(lambda: b.stats()["pools_down"] == 0, "the end of the pause")
     b.settled((b.miner(), first.accept()))
@@ -138,7 +137,8 @@ def test_black_hole_and_back(box, closing):
 def test_black_hole_of_a_network(box, namespace):
     """With many miners at once, on IPv4 and IPv6; others keep mining."""
     hole4, hole6 = "192.0.2.99:3333", "[2001:db8::99]:3333"
-    b = box("timers { connect 400ms  pool-retry 1h }",
+    # Well before the kernel itself gives a neighbour up, after 3 s.
+    b = box("timers { connect 1s  pool-retry 1h }",
             pools=[hole4, hole6, "127.0.0.1:3333"], prefix=namespace(BLACK))
     pool = rig.in_netns(b.hsd.pid, rig.Pool, rig.HOST, 3333)
     b.pools.append(pool)
@@ -205,11 +205,11 @@ def test_name_before_there_is_a_resolver(named):
     pool = inside(b, rig.Pool, "::1", 3333)
     b.pools.append(pool)
     b.settled((inside(b, b.miner), pool.accept()))
-    for _ in range(2):
+    for i in (1, 2):
         os.kill(b.hsd.child("resolver"), signal.SIGKILL)
-        b.hsd.wait_log("resolver .*has ended")
+        b.hsd.wait_log("resolver .*has ended", i)
         os.kill(b.relayd, signal.SIGKILL)
-        b.hsd.wait_log("relayd .*has ended")
+        b.hsd.wait_log("relayd .*has ended", i)
         b.settled((inside(b, b.miner), pool.accept()))
 
 
@@ -229,7 +229,7 @@ def test_name_outlives_the_resolver(box):
 
 def test_name_while_the_resolver_stands_still(named):
     """As one does that waits for a name server: nobody waits for it."""
-    b = named("timers { connect 300ms  pool-retry 200ms }",
+    b = named("timers { connect 3s  pool-retry 200ms }",
               ["four.test:3333", "four.test:3334"])
     pools = [inside(b, rig.Pool, rig.HOST, port) for port in (3333, 3334)]
     b.pools.extend(pools)
@@ -289,13 +289,18 @@ def test_pool_that_leads_back_to_us(hashscoped, name):
     port, text = own_setting(name)
     h = hashscoped(text)
     host = "::1" if ":" in OWN[name][0] else "127.0.0.1"
-    for _ in range(3):
+
+    def turned_away():
         try:
             with rig.connect(host, port) as miner:
                 assert rig.recv_end(miner) == (b"", True)
         except ConnectionResetError:
             pass
+    for _ in range(3):
+        turned_away()
     h.wait_log("leads back to us")
+    # Behind our own visits that are still to be accepted.
+    turned_away()
     hs.wait_for(lambda: h.stats()["sessions_live"] == 0, "no sessions")
     stats = h.stats()
     assert stats["refused_own"] >= 1

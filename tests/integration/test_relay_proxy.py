@@ -148,7 +148,7 @@ def test_rule_a_malformed_proxy_header(box, name):
 def test_rule_a_trusted_peer_without_a_header(box, name):
     """Its own bytes are relayed, however they are cut."""
     data = ORDINARY[name]
-    b = box("timers { proxy-header 300ms }", TRUST)
+    b = box("timers { proxy-header 1m }", TRUST)
     beat = b.miner()
     beat.sendall(SAID)
     beat = beat, b.pool.accept()
@@ -223,19 +223,19 @@ def test_rule_a_half_a_header_has_its_time(box, part):
 @pytest.mark.parametrize("part", [b"PROXY TCP4 192.0.2.1", SIGNATURE])
 def test_rule_a_half_a_header_and_fin(box, part):
     """It ends at once, without a turn for each look at it."""
-    b = box("timers { proxy-header 10s }", TRUST)
+    b = box("timers { proxy-header 5m }", TRUST)
     miner = b.miner()
     miner.sendall(part)
     hs.wait_for(lambda: b.stats()["sessions_live"] == 1, "the session")
     assert rig.silent(miner, 0.1)
     miner.shutdown(1)
-    assert rig.recv_end(miner, 5) == (b"", True)
+    assert rig.recv_end(miner) == (b"", True)
     b.idle()
 
 
 def test_rule_a_waiting_for_a_header_costs_nothing(box):
     """Half a header lies there; relayd does not look at it all the time."""
-    b = box("timers { proxy-header 10s }", TRUST)
+    b = box("timers { proxy-header 1m }", TRUST)
     for part in (b"P", b"PROXY TCP4 192.0.2.1", SIGNATURE, b""):
         b.miner().sendall(part)
     hs.wait_for(lambda: b.stats()["sessions_live"] == 4, "four sessions")

@@ -145,7 +145,7 @@ def test_rule_f_disconnect(scope):
 
 def test_rule_f_disconnect_of_who_does_not_close(scope):
     """RST after reset, and bytes meanwhile are undeliverable."""
-    b = scope("timers { reset 300ms }")
+    b = scope("timers { reset 3s }")
     miner, pool = b.pair()
     b.settled((miner, pool))
     session = hs.wait_for(b.sessions, "a session")[0]
