@@ -1,4 +1,5 @@
 """The processes: what they hold, their deaths, their end, systemd."""
+import datetime
 import fcntl
 import json
 import os
@@ -194,21 +195,21 @@ def test_a_child_is_killed(box, name):
 
 
 def test_relayd_is_killed(box):
-    """Its sessions end, its port answers again within a second."""
-    b = whole(box)
+    """Its sessions end, its port answers again at once: who dies soon after
+    it was started would wait for an hour here."""
+    b = whole(box, body="timers { restart-min 1h  restart-max 1h  "
+              "restart-reset 1ms }")
     pairs = [b.pair() for _ in range(20)]
     for pair in pairs:
         b.settled(pair)
     for _ in range(3):
         relayd = b.relayd
         os.kill(relayd, signal.SIGKILL)
-        started = time.monotonic()
         # The port is never closed: who comes now waits.
         miner = b.miner()
         miner.sendall(b"early")
         pool = b.pool.accept()
         assert rig.recv_exact(pool, 5) == b"early"
-        assert time.monotonic() - started < 1.0
         b.settled((miner, pool))
         hs.wait_for(lambda: rig.gone(relayd), "its end")
         pairs.append((miner, pool))
@@ -263,32 +264,39 @@ def test_all_die_at_once(box):
         b.settled(b.pair())
 
 
+def logged_at(line):
+    """When a line of the log was written."""
+    return datetime.datetime.fromisoformat(line.split()[0].rstrip("Z"))
+
+
 def test_a_crash_loop_backs_off(box):
     """At once, then after a time that doubles to its maximum."""
-    b = box("timers { restart-min 100ms  restart-max 300ms  "
-            "restart-reset 600ms }", args=["-v"])
+    slow = "timers { restart-min 300ms  restart-max 1s  restart-reset 1h }"
+    b = box(slow, args=["-v"])
     pair = b.pair()
     b.settled(pair)
-    waits = []
     for i in range(5):
         b.hsd.wait_log("resolver is ready", i + 1)
         os.kill(b.hsd.child("resolver"), signal.SIGKILL)
         b.hsd.wait_log("resolver .*has ended", i + 1)
-        started = time.monotonic()
         b.hsd.wait_log("resolver is ready", i + 2)
-        waits.append(time.monotonic() - started)
         b.settled(pair)
-    for wait, least in zip(waits, (0, 0.1, 0.2, 0.3, 0.3)):
-        assert least - 0.03 < wait < least + 0.5, waits
-    assert waits[0] < 0.09 or waits[0] < waits[2]
-    # One that has lived for long enough begins anew.
-    resolver = b.hsd.child("resolver")
-    hs.wait_for(lambda: b.hsd.ctl() and rig.age(resolver) > 0.75, "its age")
-    os.kill(resolver, signal.SIGKILL)
+    # As the supervisor's own lines tell it: the rest is the new one's start,
+    # which takes what it takes; without a maximum the last were 2.4 s.
+    ended = [logged_at(x) for x in b.hsd.log("resolver .*has ended")]
+    ready = [logged_at(x) for x in b.hsd.log("resolver is ready")][1:]
+    waits = [(after - before).total_seconds()
+             for before, after in zip(ended, ready)]
+    for wait, least in zip(waits, (0, 0.3, 0.6, 1, 1)):
+        assert wait > least - 0.005, waits
+    assert waits[4] < 2.4, waits
+    # One that has lived for long enough begins anew, and not in an hour.
+    b.hsd.configure(b.text.replace(slow, "timers { restart-min 1h  "
+                                   "restart-max 1h  restart-reset 1ms }"))
+    assert b.hsd.ctl().reload() == (True, "reloaded")
+    os.kill(b.hsd.child("resolver"), signal.SIGKILL)
     b.hsd.wait_log("resolver .*has ended", 6)
-    started = time.monotonic()
     b.hsd.wait_log("resolver is ready", 7)
-    assert time.monotonic() - started < 0.2
 
 
 # --- the end ---
@@ -443,7 +451,10 @@ def test_a_log_whose_reader_has_gone(closing):
     hs.wait_for(lambda: socket.socket().connect_ex((rig.HOST, port)) == 0,
                 "the port")
     pool.accept().close()
-    os.kill(h.child("resolver"), signal.SIGKILL)
+    resolver = h.child("resolver")
+    os.kill(resolver, signal.SIGKILL)
+    hs.wait_for(lambda: h.children().get("resolver", resolver) != resolver,
+                "another resolver")
     with rig.connect(rig.HOST, port) as miner, pool.accept() as conn:
         used = rig.proc_cpu(h.pid)
         assert rig.silent(miner, 0.4)
@@ -497,11 +508,12 @@ def test_systemd_notify(box, closing, tmp_path, abstract):
                        else tmp_path / "n", abstract))
     b = box(env={"NOTIFY_SOCKET": n.name})
     assert n.next()["READY"] == "1"
+    before = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
     os.kill(b.hsd.pid, signal.SIGHUP)
     reloading = n.next()
     assert reloading["RELOADING"] == "1"
     now = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
-    assert now - 5e6 < int(reloading["MONOTONIC_USEC"]) <= now
+    assert before - 1 <= int(reloading["MONOTONIC_USEC"]) <= now
     assert n.next() == {"READY": "1", "STATUS": "reloaded"}
     b.hsd.configure("nonsense\n")
     os.kill(b.hsd.pid, signal.SIGHUP)
@@ -524,22 +536,23 @@ def test_systemd_waits_for_relayd_only(box, closing, tmp_path):
 def test_systemd_watchdog(box, closing, tmp_path, pid, pings):
     """Twice as often as it is asked for, and only who is asked."""
     n = closing(Notify(tmp_path / "n"))
-    env = {"NOTIFY_SOCKET": n.name, "WATCHDOG_USEC": "200000"}
+    env = {"NOTIFY_SOCKET": n.name, "WATCHDOG_USEC": "1000000"}
     if pid:
         env["WATCHDOG_PID"] = pid
     b = box(env=env)
     assert n.next()["READY"] == "1"
     if not pings:
-        assert rig.silent(n.sock, 0.5)
+        assert rig.silent(n.sock, 1.2)
         return
     times = []
     while len(times) < 6:
         assert n.sock.recv(4096) == b"WATCHDOG=1"
         times.append(time.monotonic())
-    assert 0.4 < times[-1] - times[0] < 0.9
+    # Five pauses: half of what was asked for each, not the whole.
+    assert 1.5 < times[-1] - times[0] < 4.5
     # A supervisor that stands still is not heard, and is killed by systemd.
     with rig.stopped(b.hsd.pid):
-        while not rig.silent(n.sock, 0.25):
+        while not rig.silent(n.sock, 1.2):
             n.sock.recv(4096)
 
 
@@ -652,7 +665,8 @@ def test_reload_many_times(box, closing):
         with b.miner() as miner, b.pool.accept() as pool:
             b.settled((miner, pool))
     hs.wait_for(lambda: b.stats()["sessions_live"] == 5, "five sessions")
-    assert (len(rig.proc_fds(b.hsd.pid)), b.sockets()) == before
+    hs.wait_for(lambda: before == (
+        len(rig.proc_fds(b.hsd.pid)), b.sockets()), "as many descriptors")
     busy.more()
 
 
@@ -661,9 +675,9 @@ def test_reload_of_limits_and_timers(box):
     b = box()
     pair = b.pair()
     started = time.monotonic()
-    while time.monotonic() - started < 0.7:
+    while time.monotonic() - started < 2.2:
         b.settled(pair)
-    b.hsd.configure("timers { idle 600ms }\nlimits { sessions 1 }\n" + b.text)
+    b.hsd.configure("timers { idle 2s }\nlimits { sessions 1 }\n" + b.text)
     assert b.hsd.ctl().reload() == (True, "reloaded")
     assert rig.silent(pair[0], 0.3)
     b.settled(pair)
