@@ -12,7 +12,7 @@ import cap
 import hs
 import rig
 
-WATCH = "watch {{ silent {silent} prevhash 1s {more} }}\n"
+WATCH = "watch {{ silent {silent} prevhash 1500ms {more} }}\n"
 FEE = 312500000
 
 
@@ -111,8 +111,8 @@ def one(sc, kind, active=True):
 
 
 def logged(sc, a, word):
-    """The lines of the log about it."""
-    return sc.hsd.log(rf"alert {a['id']} {word}: {a['kind']} ")
+    """The lines of the log about it: there are some, or will be."""
+    return sc.hsd.wait_log(rf"alert {a['id']} {word}: {a['kind']} ")
 
 
 def kill(sc):
@@ -262,8 +262,9 @@ def test_one_session_on_another_chain(mine):
 
 
 def test_silent_worker(mine):
-    """Another's traffic moves time on."""
-    sc = mine(silent="1s")
+    """Another's traffic moves time on.  That other one must not be as long
+    without a share while we look."""
+    sc = mine(silent="4s")
     quiet, busy = Mining(sc, "quiet.1"), Mining(sc, "busy.1")
     quiet.notify()
     busy.notify()

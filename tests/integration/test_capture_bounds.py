@@ -73,14 +73,17 @@ def test_per_session(scope):
 
 def test_age(scope):
     """Old messages go by themselves, also when nothing comes."""
-    sc = scope("capture { redact no age 2s }\ntimers { commit 20ms }")
+    sc = scope("capture { redact no age 1h }\ntimers { commit 20ms }")
     data = pings(100, b"old")
     port = sc.say(data)
     sc.ended()
     newest(sc, port, data, 100)
     first = int(sc.messages()[0]["id"])
-    hs.wait_for(lambda: not sc.messages(), "an empty store")
-    hs.wait_for(lambda: not sc.sessions(), "no sessions")
+    for age in ("2s", "1h"):
+        sc.hsd.configure(sc.text.replace("age 1h", f"age {age}"))
+        assert sc.ctl("reload")["ok"]
+        hs.wait_for(lambda: not sc.messages(), "an empty store")
+        hs.wait_for(lambda: not sc.sessions(), "no sessions")
     port = sc.say(data)
     sc.ended()
     assert int(newest(sc, port, data, 100)[0]["id"]) > first

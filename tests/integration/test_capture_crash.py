@@ -15,13 +15,20 @@ QUICK = ("timers { restart-min 10ms restart-max 50ms restart-reset 100ms "
          "commit 50ms }\n")
 
 
-def again(sc, rng, old):
+def again(sc, rng, old, resumes):
     """Waits until another captured has got some way; its pid."""
-    pid = hs.wait_for(lambda: (sc.hsd.children().get("captured") or old) != old
-                      and sc.hsd.children()["captured"], "another captured")
-    hs.wait_for(lambda: sc.stats()["tap.attached"], "tap")
+    def another():
+        pid = sc.hsd.children().get("captured", old)
+        return pid != old and pid
+    pid = hs.wait_for(another, "another captured")
+    hs.wait_for(lambda: attached(sc.stats(), resumes), "tap")
     further(sc, rng)
     return pid
+
+
+def attached(st, resumes):
+    """Has relayd told its sessions to one captured more than these?"""
+    return st["tap.attached"] and st["tap.resumes"] > resumes
 
 
 def further(sc, rng):
@@ -36,8 +43,9 @@ def kill_often(sc, kills, seed):
     pid = sc.hsd.child("captured")
     further(sc, rng)
     for _ in range(kills):
+        resumes = sc.stats()["tap.resumes"]
         os.kill(pid, signal.SIGKILL)
-        pid = again(sc, rng, pid)
+        pid = again(sc, rng, pid, resumes)
 
 
 def check_monitor(lines, stored):
@@ -118,11 +126,11 @@ def test_half_a_line_and_an_open_question_outlive_captured(scope):
         source.sendall(part)
         assert rig.recv_exact(sink, len(part)) == part
         sc.settle()
-        old = sc.hsd.child("captured")
+        old, resumes = sc.hsd.child("captured"), sc.stats()["tap.resumes"]
         os.kill(old, signal.SIGKILL)
         hs.wait_for(lambda: sc.hsd.children().get("captured", old) != old,
                     "another captured")
-        hs.wait_for(lambda: sc.stats()["tap.attached"], "tap")
+        hs.wait_for(lambda: attached(sc.stats(), resumes), "tap")
     sc.settle()
     answer, asked = sc.messages()
     assert (cap.raw(asked), cap.raw(answer)) == (ask[:-1], say[:-1])

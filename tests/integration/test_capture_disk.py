@@ -121,7 +121,7 @@ def test_full_disk(small, leave):
     assert not alerts["capture_paused"]["active"]
     assert alerts["capture_gap"]["active"]
     assert len(alerts) == 2
-    assert len(sc.hsd.log("capture_paused")) == 2
+    assert len(sc.hsd.wait_log("capture_paused", 2)) == 2
 
 
 def moved(sc):
@@ -200,8 +200,8 @@ def test_store_damaged_while_captured_runs(scope, load):
     last = int(sc.messages("limit", 1)[0]["id"])
     spoil(sc.store, 2, 5)
     sc.hsd.wait_log("ALERT: the store is corrupt", deadline=5 * hs.DEADLINE)
-    hs.wait_for(lambda: sc.summary()["capture"]["store_visible"] > 200,
-                "messages in the new store")
+    hs.wait_for(lambda: (sc.capture_stats() or {}).get(
+        "store_visible", 0) > 200, "messages in the new store")
     made.set_rate(200000)
     sc.settle(5 * hs.DEADLINE)
     done = made.end()

@@ -7,6 +7,7 @@ import random
 import pytest
 
 import cap
+import hs
 import rig
 
 WORDS = ["mining.submit", "mining.ping", "mining.get_transactions",
@@ -132,6 +133,8 @@ def asked(request):
     for miner, pool in pairs[:SESSIONS // 2]:
         miner.close()
         pool.close()
+    hs.wait_for(lambda: sc.stats()["sessions_live"] ==
+                SESSIONS - SESSIONS // 2, "the end of half of them")
     sc.settle()
     sessions = sc.by_port()
     for port, x in lines.items():

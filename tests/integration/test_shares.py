@@ -182,6 +182,8 @@ def test_killed_while_mining(scope, pool, miner, tmp_path):
         hs.wait_for(lambda: (sc.capture_stats() or {}).get(
             "messages_seen", 0) > seen + 20, "some more messages")
         os.kill(old, signal.SIGKILL)
+        hs.wait_for(lambda: sc.pid("captured") not in (0, old),
+                    "another captured")
         sc.wait_processes()
     assert m.stop() == 0, m.json()
     sc.ended()

@@ -105,7 +105,7 @@ def test_the_pool_says_so(scope, pool, miner, tmp_path):
 
 def test_time_is_split(scope, pool, miner, tmp_path):
     sc, _, _ = run(
-        scope, pool, miner, tmp_path / "log", ("--latency", "20"),
+        scope, pool, miner, tmp_path / "log", ("--latency", "100"),
         ("--shares", 40, "--rate", 100, "--depth", 1))
     shares = sc.ctl("show", "shares")
     assert len(shares) == 40
@@ -113,16 +113,16 @@ def test_time_is_split(scope, pool, miner, tmp_path):
         part = s["latency"]
         assert part["own_us"] >= 0
         # What the pool took on purpose is the pool's, and all adds up.
-        assert 20_000 <= part["pool_us"] + (part["tcp_pool_us"] or 0)
+        assert 100_000 <= part["pool_us"] + (part["tcp_pool_us"] or 0)
         whole = part["own_us"] + part["pool_us"] + (part["tcp_pool_us"] or 0)
-        assert 0 <= whole - s["latency_ms"] * 1000 < 20_000
+        assert 0 <= whole - s["latency_ms"] * 1000 < 100_000
     [x] = stats(sc)
     mean = x["latency"]
     assert mean["count"] == 40
     assert mean["p50_us"] <= mean["p90_us"] <= mean["p99_us"]
     assert mean["mean_us"] == pytest.approx(
         mean["own_us"] + mean["tcp_pool_us"] + mean["pool_us"], abs=5)
-    assert mean["pool_us"] + mean["tcp_pool_us"] >= 20_000
+    assert mean["pool_us"] + mean["tcp_pool_us"] >= 100_000
 
 
 def test_killed_in_between(scope, pool, miner, tmp_path):
