@@ -23,6 +23,11 @@ async function openSession(w, name) {
   return s
 }
 
+/** A click that is answered by a few words, which do not stay for long. */
+async function told(w, words, button) {
+  await Promise.all([w.page.getByText(words).waitFor(), button.click()])
+}
+
 async function logIn(w) {
   await w.go('/')
   await w.page.getByLabel('User').fill('admin')
@@ -145,8 +150,7 @@ async function explained(w) {
 async function disconnect(w) {
   const s = await openSession(w, 'demo.shed')
   await w.page.getByRole('button', { name: 'Disconnect' }).click()
-  await w.page.getByRole('alertdialog').getByRole('button', { name: 'Disconnect' }).click()
-  await w.page.getByText('Disconnected.').waitFor()
+  await told(w, 'Disconnected.', w.page.getByRole('alertdialog').getByRole('button', { name: 'Disconnect' }))
   await w.until('its end', async () => (await w.api(`/api/sessions/${s.session_id}`)).state === 'ended')
   await w.page.getByText('Why it ended').waitFor()
 }
@@ -155,8 +159,7 @@ async function broadcast(w) {
   const s = await openSession(w, 'demo.rack')
   const toggle = w.page.getByRole('switch', { name: 'Broadcast' })
   assert.equal(await toggle.isChecked(), false)
-  await toggle.click()
-  await w.page.getByText('Shares are published.').waitFor()
+  await told(w, 'Shares are published.', toggle)
   await w.until('it in the API', async () => (await w.api(`/api/sessions/${s.session_id}`)).broadcast_enabled)
   const count = w.page.getByLabel('Agents submit each share')
   await count.fill('1001')
@@ -178,8 +181,7 @@ async function autoReplay(w) {
   const stop = w.page.getByRole('button', { name: 'Stop' })
   await stop.waitFor()
   await w.until('replays', async () => (await w.api('/api/messages?direction=hashscope_to_pool&limit=5')).length > 0)
-  await stop.click()
-  await w.page.getByText('Auto-replay has stopped.').waitFor()
+  await told(w, 'Auto-replay has stopped.', stop)
   await w.until('it off', async () => !(await w.api(`/api/sessions/${s.session_id}`)).auto_replay_enabled)
 }
 
