@@ -59,18 +59,29 @@ class Miner:
 
     def say(self, method, params):
         """A request of it reaches the pool."""
-        line = json.dumps({"id": len(self.sent), "method": method,
+        rig.send_and_expect(self.sock, self.pool,
+                            self._line(method, params))
+
+    def _line(self, method, params):
+        return json.dumps({"id": len(self.sent), "method": method,
                            "params": params}).encode() + b"\n"
-        rig.send_and_expect(self.sock, self.pool, line)
+
+    def _share(self):
+        k = len(self.sent)
+        params = [self.worker, f"{k // 10:x}", f"{k:08x}", "5f5e1000",
+                  f"{k * 7919:08x}"]
+        self.sent.append(params)
+        return self._line("mining.submit", params)
 
     def submit(self, n=1):
-        """Submits n shares."""
+        """Submits n shares, each when the one before has arrived."""
         for _ in range(n):
-            k = len(self.sent)
-            params = [self.worker, f"{k // 10:x}", f"{k:08x}", "5f5e1000",
-                      f"{k * 7919:08x}"]
-            self.sent.append(params)
-            self.say("mining.submit", params)
+            rig.send_and_expect(self.sock, self.pool, self._share())
+
+    def submit_at_once(self, n):
+        """Submits n shares in one piece."""
+        rig.send_and_expect(self.sock, self.pool, b"".join(
+            self._share() for _ in range(n)))
 
     def close(self):
         """Ends it."""
@@ -220,7 +231,7 @@ def test_too_large(scope, relay, closing):
     r = relay(answer)
     sc = scope(settings(r.url, flush="500ms"))
     m = closing(Miner(sc))
-    m.submit(40)
+    m.submit_at_once(40)
     hs.wait_for(lambda: {json.dumps(p) for e in r.events
                          if len(nostr.shares(e)) <= 3
                          for p in nostr.shares(e).values()} ==
