@@ -42,7 +42,10 @@ def subscribed(sc):
         return done.returncode == 0 and json.loads(done.stdout)["feed"][
             "subscribed"]
     if not getattr(sc, "placed", False):
-        sc.placed = hs.wait_for(at_the_feed, "nostrd at the feed")
+        hs.wait_for(at_the_feed, "nostrd at the feed")
+        # What it asks for is on its way to it; then it answers this.
+        sc.placed = hs.wait_for(
+            lambda: sc.run_ctl("show", "relays").returncode == 0, "nostrd")
 
 
 class Miner:
@@ -439,6 +442,9 @@ def test_reload(scope, relay, closing):
     def plain():
         return [e for e in r.events if e["content"].startswith("{")]
 
+    def taken():
+        return sc.ctl("show", "relays")[0]["pending"] == 0
+
     change("enabled no", "enabled yes")
     hs.wait_for(lambda: r.connections, "a connection")
     subscribed(sc)
@@ -446,6 +452,8 @@ def test_reload(scope, relay, closing):
     m.submit(1)
     hs.wait_for(plain, "a share")
     assert all(nostr.is_good(e) for e in r.events)
+    # Else it might come again, encrypted.
+    hs.wait_for(taken, "the relay's answer")
     change("enabled yes", f'encrypt to "{group.public.hex()}"')
     n = len(plain())
     m.submit(1)
