@@ -281,15 +281,12 @@ async function gap(w) {
   } finally {
     process.kill(captured, 'SIGCONT')
   }
-  await w.until('a gap', async () => {
-    await w.send(miner, line)
-    return (await w.api(`/api/sessions/${session}`)).gaps > 0
-  })
+  // Of this session nothing more is copied while it fills its part of the ring.
+  await w.until('room in the ring', () => JSON.parse(w.ctl('-j', 'show', 'summary')).tap.ring_used < 65536)
   // The line after a gap may lack its beginning; the next one is whole.
-  const after = await w.until('what follows it', async () => {
-    await w.send(miner, line)
-    return (await w.api(`/api/messages?session_id=${session}&limit=1000`)).find((m) => m.after_gap)
-  })
+  await w.send(miner, line.repeat(2))
+  await w.until('a gap', async () => (await w.api(`/api/sessions/${session}`)).gaps > 0)
+  const after = await w.until('what follows it', async () => (await w.api(`/api/messages?session_id=${session}&limit=1000`)).find((m) => m.after_gap))
   await w.go(`/messages?session=${session}&open=${after.id}`)
   await w.page.getByRole('complementary').getByText('after a gap').waitFor()
   await w.page.getByTitle('Bytes before this message were not captured').first().waitFor()
