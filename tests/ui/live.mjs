@@ -86,6 +86,7 @@ async function talk(w, miner, method, seconds, enough) {
     if (text !== '') await w.send(miner, text)
     await new Promise((done) => setTimeout(done, 10))
   }
+  return said
 }
 
 export async function manyMessages(w) {
@@ -102,11 +103,14 @@ export async function manyMessages(w) {
     tops.add(ids[0])
     await w.page.waitForTimeout(100)
   }
-  await talking
+  const last = await talking
   assert(tops.size > 2, `it followed ${tops.size} times`)
+  // The answer to one more, after which nothing comes.
+  await w.room()
+  await w.send(miner, line('mining.many', last))
   await w.until('the newest', async () => {
-    const top = (await standing(w.page)).ids[0]
-    return top === (await stored(w, session, 1))[0]
+    const [m] = await w.api(`/api/messages?session_id=${session}&responses=1&limit=1`)
+    return m.is_response && m.jsonrpc_id === last && m.id === (await standing(w.page)).ids[0]
   })
   await w.page.keyboard.press(' ')
   await w.page.getByText('paused', { exact: true }).waitFor()

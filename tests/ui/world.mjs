@@ -78,6 +78,11 @@ export class World {
     return JSON.parse(this.ctl('-j', 'show', 'processes')).find((p) => p.role === role).pid
   }
 
+  /** Waits until a session may have more copied: nothing is while it fills its part of the ring. */
+  room() {
+    return this.until('room in the ring', () => JSON.parse(this.ctl('-j', 'show', 'summary')).tap.ring_used < 65536)
+  }
+
   /** A connection as a miner's; of what it hears it has the number of lines, .heard. */
   async miner(where = process.env.HS_MINERS) {
     const [host, port] = where.split(' ')
