@@ -88,7 +88,7 @@ start_listening()
 	: >"$where"
 	start "$@" >"$where" 2>&1
 	pid_=$!
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 400; i++)); do
 		port_=$(awk '$1 == "listening" { print $3 }' "$where")
 		[ -z "$port_" ] || return 0
 		kill -0 "$pid_" 2>/dev/null || break
@@ -142,7 +142,7 @@ start_agents()
 {
 	local i name key=''
 	[ -n "$relay_pid" ] || return 0
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		key=$("$build/bin/hashscopectl" key show 2>/dev/null) && break
 		kill -0 "$scope_pid" 2>/dev/null || return 0
 		sleep 0.05
@@ -191,7 +191,7 @@ start_hashscope()
 	before=$(socket_stamp)
 	start "$build/bin/hashscoped" -d -f "$conf"
 	scope_pid=$!
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		[ "$(socket_stamp)" = "$before" ] || return 0
 		kill -0 "$scope_pid" 2>/dev/null || break
 		sleep 0.05

@@ -15,6 +15,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HS_BUILD") or ROOT / "build")
 BENCH = BUILD / "bench"
+# A timeout of a socket is that of all that sendall() sends.
+PATIENCE = 60
 HASHSCOPE = (BUILD / "bin/hashscoped").exists()
 
 
@@ -114,7 +116,7 @@ def test_says_what_is_not_there(tmp_path):
 def pool():
     """A listening socket in the pool's place."""
     s = socket.create_server(("127.0.0.1", 0))
-    s.settimeout(10)
+    s.settimeout(PATIENCE)
     yield s
     s.close()
 
@@ -130,9 +132,9 @@ def floor(pool):
 
 
 def both_ends(port, pool):
-    miner = socket.create_connection(("127.0.0.1", port), 10)
+    miner = socket.create_connection(("127.0.0.1", port), PATIENCE)
     far, _ = pool.accept()
-    far.settimeout(10)
+    far.settimeout(PATIENCE)
     return miner, far
 
 
@@ -178,7 +180,7 @@ def test_floor_slow_reader(floor, pool):
         same = got == data
         assert same, f"{len(got)} bytes of {len(data)}"
     for t in threads:
-        t.join(10)
+        t.join(PATIENCE)
         assert not t.is_alive()
     miner.close()
     far.close()
