@@ -29,7 +29,7 @@ def test_a_head_that_does_not_come(limited):
 
 
 def test_a_body_that_does_not_come(limited):
-    b = limited("body 100ms")
+    b = limited("body 1s")
     s = door(b)
     s.sendall(b"POST /api/login HTTP/1.1\r\nHost: localhost\r\n"
               b"Content-Length: 10\r\n\r\n{")
@@ -42,7 +42,7 @@ def test_a_body_that_does_not_come(limited):
 
 
 def test_a_connection_without_a_request(limited):
-    b = limited("idle 100ms")
+    b = limited("idle 500ms")
     s = door(b)
     s.sendall(HEAD + b"\r\n")
     assert ended(s).startswith(b"HTTP/1.1 200 ")
