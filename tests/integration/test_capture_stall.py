@@ -112,8 +112,11 @@ def stall(scope, load, closing, stopped, seconds, calm, **options):
                 seconds * options["rate"] / 2, "a ring that is used")
     assert sc.stats()["tap.lost_bytes"] == 0
     os.kill(pid, signal.SIGCONT)
+    # What goes on coming must not be all that a slow machine can store.
+    made.set_rate(options["rate"] / 16)
     hs.wait_for(lambda: not sc.stats()["tap.unsent"], "emptier ring",
                 10 * hs.DEADLINE)
+    made.set_rate(options["rate"])
     after = echo.trips(calm)
     done = made.end()
     echo.close()

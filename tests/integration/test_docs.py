@@ -74,8 +74,8 @@ def test_protocol_describes_every_message():
 
 def options_in_usage(program):
     """The letters in `usage: NAME [-abc] [-f file]`, over all its lines."""
-    done = subprocess.run([hs.BUILD / "bin" / program, "-?"], timeout=10,
-                          capture_output=True, text=True)
+    done = subprocess.run([hs.BUILD / "bin" / program, "-?"],
+                          timeout=hs.DEADLINE, capture_output=True, text=True)
     said = done.stderr + done.stdout
     usage = [x for x in said.splitlines() if program in x and "-" in x]
     return set("".join(re.findall(r"(?<=[\[ ])-(\w+)", "\n".join(usage))))
@@ -105,7 +105,7 @@ def test_readme_uses_real_options_and_words(build):
             r"(hashscoped|hashscopectl)\s+-(\w+)", readme):
         assert set(letters) <= known[program], f"{program} -{letters}"
     words = subprocess.run(
-        [build / "bin/hashscopectl", "help"], check=True, timeout=10,
+        [build / "bin/hashscopectl", "help"], check=True, timeout=hs.DEADLINE,
         stdout=subprocess.PIPE, text=True).stdout
     told = set(re.findall(r"^  ([\w-]+) ", words, re.M))
     assert told >= {"show", "monitor"}
@@ -145,7 +145,7 @@ def test_example_is_the_manual_of_defaults(build, tmp_path):
     conf.chmod(0o600)  # a checkout may be writable by its group
     done = subprocess.run(
         [build / "bin/hashscoped", "-n", "-f", conf],
-        capture_output=True, text=True, timeout=10, env={})
+        capture_output=True, text=True, timeout=hs.DEADLINE, env={})
     assert (done.returncode, done.stderr) == (0, "")
     manual = text("man/hashscope.conf.5")
     for line in text("etc/hashscope.conf.example").splitlines():
