@@ -90,9 +90,10 @@ def test_every_verdict_as_demanded(pool, miner, tmp_path, kind):
         "worker=5,job=5", "--seed", 2)
     assert (status, got["mismatches"]) == (0, 0), got
     assert got["answers"] == got["submits"] == 400
-    assert got["sent"]["valid"] == 240
+    # Each connection may have one in its hands that it does not send.
+    assert abs(got["sent"]["valid"] - 240) <= 4
     assert set(got["rejected"]) >= {"20", "21", "22", "23", "24"}
-    assert got["verdicts"]["low-difficulty"] <= 20
+    assert got["verdicts"]["low-difficulty"] <= got["sent"]["low"]
     assert p.stop() == 0
     said = p.json()
     assert said["submits"] == 400 and said["misjudged"] == 0
