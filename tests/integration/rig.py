@@ -29,8 +29,9 @@ HOST = "127.0.0.1"
 # Memory is not what it is then, and some limits would stop the sanitizers.
 SANITIZED = hs.BUILD.name.endswith("-san")
 NOBODY = 65534
-# Programs that are more than one process.
-SHARED = ("captured", "nostrd")
+# Roles that have the name of their program until they have read which one
+# they are.
+LATE_NAMES = ("query-page", "query-search", "signer")
 CLONE_NEWNET = 0x40000000
 SYS_PIDFD_GETFD = 438
 LINGER_RST = struct.pack("ii", 1, 0)
@@ -89,9 +90,8 @@ def children_of(pid):
     for task in os.listdir(f"/proc/{pid}/task"):
         for child in proc_file(pid, f"task/{task}/children").split():
             name = proc_file(child, "comm").strip()
-            # A role has its program's name until it has read which it is.
             meant = proc_file(child, "cmdline").split("\0")[0]
-            if name not in SHARED or meant in ("", name):
+            if name not in ("captured", "nostrd") or meant not in LATE_NAMES:
                 found[name] = int(child)
     return found
 
