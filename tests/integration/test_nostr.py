@@ -35,7 +35,7 @@ def relay(closing):
 
 def subscribed(sc):
     """Waits until nostrd has its place: what is committed before the first
-    time that it asks is not published."""
+    time that it asks is not published.  And control knows it then."""
     def at_the_feed():
         # Who was just killed says nothing.
         done = sc.run_ctl("show", "summary")
@@ -506,6 +506,7 @@ def test_telemetry(scope, relay):
     r = relay()
     sc = scope(settings(r.url, trust=f'"{key.public.hex()}"'))
     hs.wait_for(lambda: r.requests, "a subscription")
+    subscribed(sc)
     sub, wanted = r.requests[0]
     assert len(sub) <= 64 and wanted["kinds"] == [30079]
     assert wanted["authors"] == [key.public.hex()]
@@ -561,6 +562,7 @@ def test_telemetry_any(scope, relay):
     r = relay()
     sc = scope(settings(r.url, **{"telemetry trust": "any"}))
     hs.wait_for(lambda: r.requests, "a subscription")
+    subscribed(sc)
     assert "authors" not in r.requests[0][1]
     r.say(["EVENT", "hashscope",
            nostr.Key().event(30079, telemetry("s"), tags())])

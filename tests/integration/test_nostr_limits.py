@@ -19,7 +19,8 @@ def told(**limits):
 
 
 def row(sc):
-    """Of show relays."""
+    """Of show relays; nostrd is ready before control knows it."""
+    test_nostr.subscribed(sc)
     return sc.ctl("show", "relays")[0]
 
 

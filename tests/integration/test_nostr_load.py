@@ -112,8 +112,8 @@ def test_load(scope, judges, real, spawn, pool, miner, closing,
     sc = scope(test_nostr.settings(real.url, format=form, **polite),
                pools=[f"stratum+tcp://{p.host}:{p.port}"])
     sc.wait_processes()
-    hs.wait_for(lambda: sc.ctl("show", "relays")[0]["connects"], "a relay")
     test_nostr.subscribed(sc)
+    hs.wait_for(lambda: sc.ctl("show", "relays")[0]["connects"], "a relay")
     cost = closing(Cost(sc))
     began = time.monotonic()
     m = miner(sc.host, sc.port, "--connections", 50, "--rate", rate / 50,
