@@ -98,7 +98,7 @@ def test_age_of_less_than_a_second_is_an_age(scope):
 
 def test_size(scope, load):
     """The file stays near what was allowed, however much comes."""
-    made = load(sessions=8, rate=12000000, pad=4000, seed=51)
+    made = load(sessions=16, rate=12000000, pad=4000, seed=51)
     sc = scope("capture { redact no size 8M }", pools=[made.url])
     made.begin(sc)
     hs.wait_for(lambda: sc.stats()["bytes_from_miners"] > 24 << 20, "load")
