@@ -157,11 +157,12 @@ class Scope(rig.Box):
         return json.loads(done.stdout)["capture"]
 
     def pid(self, role):
-        """The pid of a process by the name in show processes."""
-        for p in self.ctl("show", "processes"):
-            if p["role"] == role:
-                return p["pid"]
-        raise AssertionError(f"no process {role}")
+        """The pid of a process by the name in show processes, once it has
+        one: 0, which kill(2) takes for us all, is that of one that is down.
+        """
+        return hs.wait_for(lambda: next(
+            p["pid"] for p in self.ctl("show", "processes")
+            if p["role"] == role), f"process {role}")
 
     def caught_up(self):
         """Has captured committed all that relayd copied so far?"""
