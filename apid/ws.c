@@ -433,8 +433,8 @@ ws_add(struct ws *ws, int fd, const struct sockaddr_storage *addr,
 	}
 	LIST_INSERT_HEAD(&ws->clients, c, entry);
 	ws->n++;
-	/* A frame leaves in several writes, and the end of it would wait for
-	 * an acknowledgement that a browser keeps back for 40 ms. */
+	/* Else a frame waits until the one before it is acknowledged, which a
+	 * browser puts off for 40 ms. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->wsi = lws_adopt_socket_vhost(ws->vhost, fd);
 	if (c->wsi == NULL) {

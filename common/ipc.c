@@ -42,7 +42,7 @@ struct ipc {
 	struct event *rd, *wr;
 	STAILQ_HEAD(, packet) queue;
 	size_t queued, limit;
-	struct mbuf many; /* what waits to share a packet */
+	struct mbuf many; /* a packet, of what waits to share it */
 	unsigned bad;
 	unsigned depth;   /* handlers running: free later */
 	bool dead;        /* no more messages */
@@ -50,7 +50,7 @@ struct ipc {
 	struct mbuf part; /* fragments so far */
 	unsigned part_type;
 	int part_fd;
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
+	uint8_t packet[IPC_PACKET];
 };
 
 static void
@@ -459,26 +459,23 @@ check_send(const struct ipc *ipc, enum msg_type type, const struct mbuf *body)
 int
 ipc_flush(struct ipc *ipc)
 {
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
-	struct ipc_head head = { MSG_NONE, IPC_MANY, 0 };
-	size_t n = ipc->many.len;
+	int r = -1;
 
-	if (n == 0)
+	if (ipc->many.len == 0)
 		return 0;
-	memcpy(packet, &head, sizeof(head));
-	memcpy(packet + sizeof(head), ipc->many.data, n);
-	mbuf_reset(&ipc->many);
-	if (paused(ipc)) {
+	if (paused(ipc))
 		errno = EPIPE;
-		return -1;
-	}
-	return send_packet(ipc, packet, sizeof(head) + n, -1);
+	else
+		r = send_packet(ipc, ipc->many.data, ipc->many.len, -1);
+	mbuf_reset(&ipc->many);
+	return r;
 }
 
 int
 ipc_send_together(struct ipc *ipc, enum msg_type type, uint32_t id,
     const struct mbuf *body)
 {
+	static const struct ipc_head head = { MSG_NONE, IPC_MANY, 0 };
 	struct many_head one = { .head = { (uint16_t)type, 0, id } };
 
 	if (check_send(ipc, type, body) == -1)
@@ -486,9 +483,11 @@ ipc_send_together(struct ipc *ipc, enum msg_type type, uint32_t id,
 	one.len = (uint32_t)body->len;
 	if (body->len > MSG_PACKET_MAX - sizeof(one))
 		return ipc_send(ipc, type, id, -1, body);
-	if (ipc->many.len + sizeof(one) + body->len > MSG_PACKET_MAX &&
+	if (ipc->many.len + sizeof(one) + body->len > IPC_PACKET &&
 	    ipc_flush(ipc) == -1)
 		return -1;
+	if (ipc->many.len == 0)
+		msg_put_raw(&ipc->many, &head, sizeof(head));
 	msg_put_raw(&ipc->many, &one, sizeof(one));
 	msg_put_raw(&ipc->many, body->data, body->len);
 	if (!ipc->many.bad)
@@ -502,24 +501,17 @@ int
 ipc_send(struct ipc *ipc, enum msg_type type, uint32_t id, int fd,
     const struct mbuf *body)
 {
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
-	struct ipc_head head = { (uint16_t)type, 0, id };
-	size_t left = body == NULL ? 0 : body->len, off = 0, n;
+	uint8_t packet[IPC_PACKET];
+	size_t off = 0, n;
 
 	if (check_send(ipc, type, body) == -1 || ipc_flush(ipc) == -1)
 		return -1;
 	do {
-		n = left < MSG_PACKET_MAX ? left : MSG_PACKET_MAX;
-		head.flags = left > n ? IPC_MORE : 0;
-		memcpy(packet, &head, sizeof(head));
-		if (n > 0)
-			memcpy(packet + sizeof(head), body->data + off, n);
-		if (send_packet(ipc, packet, sizeof(head) + n, fd) == -1)
+		n = ipc_cut(packet, type, id, body, &off);
+		if (send_packet(ipc, packet, n, fd) == -1)
 			return -1;
 		fd = -1;
-		off += n;
-		left -= n;
-	} while (left > 0);
+	} while (body != NULL && off < body->len);
 	return 0;
 }
 

@@ -32,6 +32,22 @@ ipc_forbidden(unsigned type, enum role from, enum role to)
 	return NULL;
 }
 
+size_t
+ipc_cut(uint8_t packet[IPC_PACKET], enum msg_type type, uint32_t id,
+    const struct mbuf *body, size_t *off)
+{
+	struct ipc_head head = { (uint16_t)type, 0, id };
+	size_t left = body == NULL ? 0 : body->len - *off;
+	size_t n = left < MSG_PACKET_MAX ? left : MSG_PACKET_MAX;
+
+	head.flags = left > n ? IPC_MORE : 0;
+	memcpy(packet, &head, sizeof(head));
+	if (n > 0)
+		memcpy(packet + sizeof(head), body->data + *off, n);
+	*off += n;
+	return sizeof(head) + n;
+}
+
 /* --- one packet --- */
 
 ssize_t
@@ -111,20 +127,11 @@ wait_for(int fd, short events)
 	return 0;
 }
 
-/* A channel's ends are non-blocking even for who has no loop yet. */
-static void
-wait_readable(int fd)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-
-	poll(&pfd, 1, -1);
-}
-
 int
 ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
     unsigned *type, uint32_t *id, int *passed_fd)
 {
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
+	uint8_t packet[IPC_PACKET];
 	struct ipc_head head = { 0, IPC_MORE, 0 };
 	ssize_t n;
 	int extra;
@@ -140,7 +147,8 @@ ipc_read_blocking(int fd, enum role self, enum role peer, struct mbuf *body,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			wait_readable(fd);
+			/* Both ends are non-blocking, also without a loop. */
+			(void)wait_for(fd, POLLIN);
 			continue;
 		}
 		if (n <= 0) {
@@ -177,24 +185,17 @@ int
 ipc_write_blocking(int fd, enum msg_type type, uint32_t id,
     const struct mbuf *body)
 {
-	uint8_t packet[sizeof(struct ipc_head) + MSG_PACKET_MAX];
-	struct ipc_head head = { (uint16_t)type, 0, id };
-	size_t left = body == NULL ? 0 : body->len, off = 0, n;
+	uint8_t packet[IPC_PACKET];
+	size_t off = 0, n;
 
 	do {
-		n = left < MSG_PACKET_MAX ? left : MSG_PACKET_MAX;
-		head.flags = left > n ? IPC_MORE : 0;
-		memcpy(packet, &head, sizeof(head));
-		if (n > 0)
-			memcpy(packet + sizeof(head), body->data + off, n);
-		while (ipc_send_fd(fd, packet, sizeof(head) + n, -1, 0) < 0) {
+		n = ipc_cut(packet, type, id, body, &off);
+		while (ipc_send_fd(fd, packet, n, -1, 0) < 0) {
 			if (errno != EINTR &&
 			    (errno != EAGAIN || wait_for(fd, POLLOUT) == -1))
 				return -1;
 		}
-		off += n;
-		left -= n;
-	} while (left > 0);
+	} while (body != NULL && off < body->len);
 	return 0;
 }
 

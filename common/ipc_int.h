@@ -17,8 +17,16 @@ struct ipc_head {
 	uint32_t id;
 };
 
+#define IPC_PACKET (sizeof(struct ipc_head) + MSG_PACKET_MAX)
+
 /* What the list says against this message between these two, or NULL. */
 const char *ipc_forbidden(unsigned type, enum role from, enum role to);
+/*
+ * The next packet of a message, from body's byte *off on, which it moves;
+ * NULL is an empty body.  Its length.
+ */
+size_t ipc_cut(uint8_t packet[IPC_PACKET], enum msg_type, uint32_t id,
+    const struct mbuf *body, size_t *off);
 /* Unless it is -1, which it is then. */
 void ipc_close_fd(int *);
 

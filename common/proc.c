@@ -348,13 +348,13 @@ static struct event_base *
 new_base(bool precise_timers)
 {
 	struct event_config *conf = event_config_new();
-	struct event_base *base = NULL;
+	struct event_base *base;
 
-	if (conf != NULL &&
-	    (!precise_timers ||
-		event_config_set_flag(conf, EVENT_BASE_FLAG_PRECISE_TIMER) ==
-		    0))
-		base = event_base_new_with_config(conf);
+	if (conf == NULL)
+		fatal("no event loop");
+	if (precise_timers)
+		event_config_set_flag(conf, EVENT_BASE_FLAG_PRECISE_TIMER);
+	base = event_base_new_with_config(conf);
 	if (base == NULL)
 		fatal("no event loop");
 	event_config_free(conf);

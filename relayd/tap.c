@@ -188,6 +188,7 @@ send_ring(struct tap *t)
 void
 tap_flush(struct tap *t)
 {
+	t->oldest_ns = 0;
 	if (t->state == TAP_TELLING)
 		send_all_facts(t);
 	if (t->state != TAP_STREAMING)
@@ -206,7 +207,6 @@ tap_flush(struct tap *t)
 	}
 	if (t->sent != t->tail && may_send(t))
 		tap_arm(t);
-	t->oldest_ns = 0;
 }
 
 static void

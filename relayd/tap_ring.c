@@ -220,10 +220,11 @@ tap_put(struct tap *t, struct session *s, struct tap_head h,
 	t->put_bytes += n;
 	if (t->state == TAP_AWAY)
 		return;
-	if (t->tail - t->sent >= TAP_BATCH_MAX && t->state == TAP_STREAMING)
+	if (t->tail - t->sent >= TAP_BATCH_MAX && t->state == TAP_STREAMING) {
 		tap_flush(t);
-	else
-		tap_arm(t);
+		return;
+	}
+	tap_arm(t);
 	flush_if_late(t, h.ts_fwd > h.ts_recv ? h.ts_fwd : h.ts_recv);
 }
 
