@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tests/integration"))
 
 import cap  # noqa: E402
 import hs  # noqa: E402
+import rig  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHROMIUM = "/usr/bin/chromium"
@@ -192,7 +193,7 @@ class Bench:
 
     def environment(self):
         return {**os.environ, "HS_PLAN": json.dumps(self.plan()),
-                "HS_URL": self.url, "HS_CTL": str(cap.CTL),
+                "HS_URL": self.url, "HS_CTL": str(rig.CTL),
                 "HS_CHROMIUM": CHROMIUM,
                 "HASHSCOPE_RUN_DIR": str(self.scope.hsd.run_dir)}
 

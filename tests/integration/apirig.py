@@ -1,8 +1,5 @@
 """What the tests of the API share."""
-import json
-import os
 import re
-import subprocess
 
 import requests
 
@@ -62,14 +59,7 @@ def metric(b, name):
 def fed(b):
     """Waits until captured tells apid of messages.  Who is connected before
     hears of those that come then, and not of what came meanwhile."""
-    def told():
-        done = subprocess.run(
-            [hs.BUILD / "bin" / "hashscopectl", "-j", "show", "summary"],
-            capture_output=True, timeout=hs.DEADLINE,
-            env={**os.environ, "HASHSCOPE_RUN_DIR": str(b.hsd.run_dir)})
-        return done.returncode == 0 and json.loads(
-            done.stdout)["feed"]["subscribed"]
-    hs.wait_for(told, "news for apid")
+    hs.wait_for(b.is_fed, "news for apid")
 
 
 def opened(b):

@@ -4,10 +4,8 @@ import base64
 import collections
 import datetime
 import json
-import os
 import pathlib
 import re
-import subprocess
 
 import hs
 import rig
@@ -16,7 +14,6 @@ import traffic
 UP, DOWN = "miner_to_pool", "pool_to_miner"
 HERE = pathlib.Path(__file__).parent
 KEEP = 65536  # bytes of a line that are stored
-CTL = hs.BUILD / "bin" / "hashscopectl"
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -121,15 +118,6 @@ class Scope(rig.Box):
             p = self.run_ctl("key", "show", json_out=False)
             return p.returncode == 0 and p.stdout.decode().strip()
         return hs.wait_for(shown, "a public key")
-
-    def run_ctl(self, *words, json_out=True, run_dir=None):
-        """hashscopectl with these words: a CompletedProcess."""
-        argv = [CTL, *(["-j"] if json_out else []), *map(str, words)]
-        return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, timeout=5 * hs.DEADLINE,
-            env={**os.environ,
-                 "HASHSCOPE_RUN_DIR": str(run_dir or self.hsd.run_dir)})
 
     def ctl(self, *words):
         """What `hashscopectl -j WORDS` says."""

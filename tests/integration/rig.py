@@ -26,6 +26,7 @@ import time
 import hs
 
 HOST = "127.0.0.1"
+CTL = hs.BUILD / "bin" / "hashscopectl"
 # Memory is not what it is then, and some limits would stop the sanitizers.
 SANITIZED = hs.BUILD.name.endswith("-san")
 NOBODY = 65534
@@ -700,6 +701,22 @@ class Box:
             assert recv_exact(pool, 1) == b"?"
             pool.sendall(b"!")
             assert recv_exact(miner, 1) == b"!"
+
+    def run_ctl(self, *words, json_out=True, run_dir=None):
+        """hashscopectl with these words: a CompletedProcess."""
+        argv = [CTL, *(["-j"] if json_out else []), *map(str, words)]
+        return subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=5 * hs.DEADLINE,
+            env={**os.environ,
+                 "HASHSCOPE_RUN_DIR": str(run_dir or self.hsd.run_dir)})
+
+    def is_fed(self):
+        """Does captured tell somebody of what comes?  Who was just killed
+        says nothing."""
+        done = self.run_ctl("show", "summary")
+        return done.returncode == 0 and json.loads(
+            done.stdout)["feed"]["subscribed"]
 
     def stats(self):
         """relayd's counters."""

@@ -8,7 +8,6 @@ import signal
 
 import pytest
 
-import cap
 import hs
 import rig
 
@@ -127,7 +126,7 @@ def kill(sc):
 def test_payout_swap(mine, spawn):
     sc = mine()
     m = Mining(sc)
-    monitor = spawn(cap.CTL, "-j", "monitor", "alerts", "limit", "2",
+    monitor = spawn(rig.CTL, "-j", "monitor", "alerts", "limit", "2",
                     env={"HASHSCOPE_RUN_DIR": str(sc.hsd.run_dir)})
     hs.wait_for(lambda: sc.summary()["feed"]["subscribed"], "a monitor")
     fees = iter(range(1000))

@@ -3,7 +3,6 @@ import collections
 import csv
 import io
 import json
-import os
 import shutil
 import subprocess
 
@@ -55,10 +54,8 @@ def test_lines_are_the_messages(full):
     mine = {m["id"]: (m["raw"], m["session_id"]) for m in pages}
     assert [r["id"] for r in rows] == sorted(mine, key=int)
     assert all((r["raw"], r["session_id"]) == mine[r["id"]] for r in rows)
-    ctl = subprocess.run(
-        [hs.BUILD / "bin/hashscopectl", "export"], check=True,
-        timeout=hs.DEADLINE, stdout=subprocess.PIPE,
-        env={**os.environ, "HASHSCOPE_RUN_DIR": str(full.hsd.run_dir)})
+    ctl = full.run_ctl("export", json_out=False)
+    assert ctl.returncode == 0, ctl.stderr
     assert ctl.stdout == raw(full, format="jsonl")
 
 

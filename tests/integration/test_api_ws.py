@@ -3,7 +3,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -163,10 +162,9 @@ def test_nothing_of_old_for_who_comes_now(api):
 
 def ctl(b, *words):
     """What hashscopectl says."""
-    return subprocess.run(
-        [hs.BUILD / "bin/hashscopectl", *words], check=True, text=True,
-        timeout=hs.DEADLINE, stdout=subprocess.PIPE, env={
-            **os.environ, "HASHSCOPE_RUN_DIR": str(b.hsd.run_dir)}).stdout
+    done = b.run_ctl(*words, json_out=False)
+    assert done.returncode == 0, (words, done.stderr)
+    return done.stdout.decode()
 
 
 def test_credentials_that_end(box):

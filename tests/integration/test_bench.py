@@ -15,10 +15,9 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("HS_BUILD") or ROOT / "build")
 BENCH = BUILD / "bench"
-# A timeout of a socket is that of all that sendall() sends.
-PATIENCE = 60
 HASHSCOPE = (BUILD / "bin/hashscoped").exists()
-# Seconds for what is done at once where nobody else wants the processor.
+# Seconds for what is done at once where nobody else wants the processor; a
+# timeout of a socket is that of all that sendall() sends.
 PATIENCE = 60
 
 

@@ -66,7 +66,7 @@ def crash(scope, load, spawn, kills, **options):
     made = load(**options)
     sc = scope("capture { redact no }\n" + QUICK, pools=[made.url])
     made.begin(sc)
-    viewer = spawn(cap.CTL, "-j", "monitor",
+    viewer = spawn(rig.CTL, "-j", "monitor",
                    env={"HASHSCOPE_RUN_DIR": str(sc.hsd.run_dir)})
     viewer.expect("submit")
     kill_often(sc, kills, options["seed"])

@@ -20,7 +20,7 @@ QUICK = "timers { restart-min 10ms restart-max 50ms commit 50ms }\n"
 def monitor(spawn):
     """monitor(scope, *filters): a viewer that is subscribed."""
     def start(sc, *filters):
-        p = spawn(cap.CTL, "-j", "monitor", *filters,
+        p = spawn(rig.CTL, "-j", "monitor", *filters,
                   env={"HASHSCOPE_RUN_DIR": str(sc.hsd.run_dir)})
         hs.wait_for(lambda: sc.summary()["feed"]["subscribed"], "subscription")
         return p
@@ -153,7 +153,7 @@ def test_a_viewer_that_does_not_read(scope, load, tmp_path):
     out, into = os.pipe()
     with open(tmp_path / "errors", "wb") as errors:
         viewer = subprocess.Popen(
-            [cap.CTL, "-j", "monitor"], stdout=into, stderr=errors,
+            [rig.CTL, "-j", "monitor"], stdout=into, stderr=errors,
             stdin=subprocess.DEVNULL, env={
                 **os.environ, "HASHSCOPE_RUN_DIR": str(sc.hsd.run_dir)})
     os.close(into)

@@ -36,13 +36,8 @@ def relay(closing):
 def subscribed(sc):
     """Waits until nostrd has its place: what is committed before the first
     time that it asks is not published.  And control knows it then."""
-    def at_the_feed():
-        # Who was just killed says nothing.
-        done = sc.run_ctl("show", "summary")
-        return done.returncode == 0 and json.loads(done.stdout)["feed"][
-            "subscribed"]
     if not getattr(sc, "placed", False):
-        hs.wait_for(at_the_feed, "nostrd at the feed")
+        hs.wait_for(sc.is_fed, "nostrd at the feed")
         # What it asks for is on its way to it; then it answers this.
         sc.placed = hs.wait_for(
             lambda: sc.run_ctl("show", "relays").returncode == 0, "nostrd")

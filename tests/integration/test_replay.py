@@ -3,6 +3,7 @@ line by line; and what is set for a worker."""
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -482,8 +483,8 @@ def test_settings(scope):
     ("auto-replay-count", "worker", "x", "900001")])
 def test_words_that_are_none(build, words):
     """Refused before anything is asked."""
-    done = cap.subprocess.run([cap.CTL, *words], capture_output=True,
-                              timeout=hs.DEADLINE)
+    done = subprocess.run([rig.CTL, *words], capture_output=True,
+                          timeout=hs.DEADLINE)
     assert done.returncode == 2
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import cap
 import hs
+import rig
 
 SHARES = hs.DATA / "transcripts" / "ckpool-cpuminer.shares.jsonl"
 MASK = "1fffe000"
@@ -19,7 +20,7 @@ WRONG = ("pool_accepts_invalid", "pool_rejects_valid")
 def run(*words):
     """hashscopectl with these words, without any HashScope."""
     return subprocess.run(
-        [cap.CTL, *map(str, words)], capture_output=True, text=True,
+        [rig.CTL, *map(str, words)], capture_output=True, text=True,
         timeout=hs.DEADLINE, stdin=subprocess.DEVNULL,
         env={"HASHSCOPE_RUN_DIR": "/nonexistent", "TZ": "UTC"})
 
@@ -257,7 +258,7 @@ def test_pipes(build, tmp_path):
     """What is read once may come from a pipe, messages may not."""
     def piped(text):
         return subprocess.run(
-            [cap.CTL, "verify", "/dev/stdin"], input=text, text=True,
+            [rig.CTL, "verify", "/dev/stdin"], input=text, text=True,
             capture_output=True, timeout=hs.DEADLINE)
     done = piped(hs.TRANSCRIPT.read_text())
     assert done.returncode == 0

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
@@ -36,7 +35,7 @@ class World:
         self._closing = contextlib.ExitStack()
         self.odd = {}
         if odd:
-            listen, pool = hs.free_port(), self._reserve()
+            listen, pool = hs.free_port(), hs.free_port()
             self.odd = {"HS_ODD_MINERS": f"127.0.0.1 {listen}",
                         "HS_ODD_POOL": f"127.0.0.1 {pool}"}
             body += (f"listen on 127.0.0.1 port {listen} "
@@ -53,14 +52,6 @@ class World:
     def _hold(self, x):
         self._closing.callback(x.close)
         return x
-
-    def _reserve(self):
-        """A port that nobody is given by chance, until the browser's program
-        listens there, which is much later."""
-        s = self._hold(socket.socket())
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((rig.HOST, 0))
-        return s.getsockname()[1]
 
     def _start(self, body, miners):
         self.pool = self._hold(hs.Listening(
@@ -85,7 +76,7 @@ class World:
         """One of each role, and called so."""
         for role in ("viewer", "operator", "admin"):
             done = subprocess.run(
-                [cap.CTL, "user", "add", role, "role", role],
+                [rig.CTL, "user", "add", role, "role", role],
                 input=PASSWORD + "\n", capture_output=True, text=True,
                 timeout=hs.DEADLINE, env=self.environment())
             assert done.returncode == 0, done.stderr
@@ -158,7 +149,7 @@ class World:
     def browser(self, where):
         """What the browser's program finds it by; where: for its files."""
         return {**self.environment(), "HS_URL": self.url,
-                "HS_PASSWORD": PASSWORD, "HS_CTL": str(cap.CTL),
+                "HS_PASSWORD": PASSWORD, "HS_CTL": str(rig.CTL),
                 "HS_CHROMIUM": CHROMIUM, "HS_CONF": str(self.scope.hsd.conf),
                 "HS_MINERS": f"{self.scope.host} {self.scope.port}",
                 "HS_SLOW": os.environ.get("HS_DEADLINE", "20"),
